@@ -1,0 +1,51 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// engine is what differs between the two databases; nothing outside this file asks which one it is.
+type engine interface {
+	name() string
+	open(ctx context.Context) (writers, readers *sql.DB, err error)
+	begin() string
+	prepares(query string) bool                               // whether keeping the text prepared pays
+	words() map[string]string                                 // the words of the migrations
+	dialect() string                                          // goose's name for it
+	lock(context.Context, *sql.DB) (unlock func(), err error) // against two replicas that migrate at once
+	classify(error) error                                     // wraps ErrTaken, ErrUnavailable, errAgain
+}
+
+func engineOf(url string) (engine, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	switch {
+	case scheme == "sqlite" && rest != "":
+		return sqliteEngine{path: strings.TrimPrefix(rest, "//")}, nil
+	case scheme == "mysql" && strings.HasPrefix(rest, "//"):
+		return mysqlEngineOf(strings.TrimPrefix(rest, "//"))
+	}
+	return nil, errors.New(`the database must be "sqlite:FILE" or "mysql://USER:PASSWORD@HOST:PORT/NAME"`)
+}
+
+// classifyConnection is for errors that are not the engine's: a broken connection, a refused one, one that timed out.
+func classifyConnection(err error) error {
+	var network net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone), errors.As(err, &network):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// errBroken, returned from sql.Conn.Raw, makes the pool forget the connection.
+var errBroken = driver.ErrBadConn

@@ -1,0 +1,158 @@
+// Package sqldb is the storage of the service: hand-written portable SQL over database/sql, one text for the embedded
+// SQLite and for MySQL or MariaDB. It knows no domain.
+//
+// Reading takes a Reader, writing takes a *Tx, and only DB.Write makes a Tx. Inside one there is no network, no file and
+// no event to anybody. Whether a commit happened can be unknown to the caller, so whatever is written has a natural key
+// or a version and may be written again.
+package sqldb
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// What a statement or a transaction can come back with, besides an error of the engine.
+var (
+	ErrNone        = errors.New("no such row")
+	ErrStale       = errors.New("the row has changed since it was read")
+	ErrTaken       = errors.New("a row with this key is there already")
+	ErrUnavailable = errors.New("the database cannot be reached, or did not say whether it committed")
+)
+
+// DB is a database of either engine. It is safe for use by many goroutines.
+type DB struct {
+	engine engine
+	pool   *sql.DB // for reading
+	now    func() time.Time
+
+	lane  chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
+	mu    sync.Mutex
+	queue []*waiter
+}
+
+// Open connects to "sqlite:deposit.db" or "mysql://user:password@host:3306/deposit" and refuses settings under which an
+// acknowledged row could be lost. It does not change the schema; see Migrate.
+func Open(ctx context.Context, url string) (*DB, error) {
+	return OpenAt(ctx, url, time.Now)
+}
+
+// OpenAt is Open with a clock of the caller's: what it returns is Tx.Now, to the millisecond.
+func OpenAt(ctx context.Context, url string, now func() time.Time) (*DB, error) {
+	e, err := engineOf(url)
+	if err != nil {
+		return nil, err
+	}
+	writers, readers, err := e.open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", e.classify(err))
+	}
+	db := &DB{engine: e, pool: readers, now: now, lane: make(chan *lane, 1)}
+	db.lane <- &lane{engine: e, pool: writers}
+	return db, nil
+}
+
+// Close waits for the transaction that runs and closes all connections.
+func (db *DB) Close() error {
+	l := <-db.lane
+	l.drop()
+	return errors.Join(l.pool.Close(), db.pool.Close())
+}
+
+// Ping asks whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.engine.classify(db.pool.PingContext(ctx)) }
+
+// Now is the clock the database was opened with, to the millisecond that the schema keeps.
+func (db *DB) Now() time.Time { return db.now().Truncate(time.Millisecond) }
+
+// Engine names the engine for people: "sqlite" or "mysql".
+func (db *DB) Engine() string { return db.engine.name() }
+
+// A Reader is where rows can be read: a *DB, or the *Tx of a running Write.
+type Reader interface {
+	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
+}
+
+func (db *DB) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	rows, err := db.pool.QueryContext(ctx, query, args...)
+	return rows, db.engine.classify(err)
+}
+
+// Tx is one transaction of one author at one instant.
+type Tx struct {
+	By  string    // who writes, for the events
+	Now time.Time // the instant of everything written in it
+
+	lane *lane
+}
+
+// NewID makes a key that tells nothing about the order or the number of keys.
+func (tx *Tx) NewID() ID { return NewID() }
+
+// Exec runs one statement and gives the number of rows it matched. A caller that guards an UPDATE with its WHERE must
+// look at that number.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	ctx = context.WithoutCancel(ctx) // others share the transaction: it is not broken off by one caller's leaving
+	result, err := tx.lane.exec(ctx, query, args)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (tx *Tx) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return tx.lane.query(context.WithoutCancel(ctx), query, args)
+}
+
+// ID is a random key of 63 bits. People and JSON see 13 characters of base 32; zero is "none" and prints as "".
+type ID int64
+
+var base32ID = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID makes a key.
+func NewID() ID {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails, by its contract
+	return ID(binary.BigEndian.Uint64(b[:])>>1 | 1)
+}
+
+// String is the form of a key for people and JSON.
+func (id ID) String() string {
+	if id == 0 {
+		return ""
+	}
+	return base32ID.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(id)))
+}
+
+// ParseID reads what String prints.
+func ParseID(s string) (ID, error) {
+	if s == "" {
+		return 0, nil
+	}
+	b, err := base32ID.DecodeString(s)
+	if err != nil || len(b) != 8 || b[0]&0x80 != 0 {
+		return 0, fmt.Errorf("%q is not a key of 13 characters", s)
+	}
+	return ID(binary.BigEndian.Uint64(b)), nil
+}
+
+// MarshalText prints String.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads what ParseID reads.
+func (id *ID) UnmarshalText(b []byte) (err error) {
+	*id, err = ParseID(string(b))
+	return err
+}

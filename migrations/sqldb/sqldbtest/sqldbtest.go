@@ -1,0 +1,69 @@
+// Package sqldbtest gives a test a fresh database on each engine.
+package sqldbtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the admin connection that makes and drops the test's database
+
+	"depositd/migrations/sqldb"
+)
+
+// Each runs a test once on every engine, with a fresh, migrated database: SQLite always, MySQL where TEST_MYSQL_URL says
+// where one is ("mysql://root:@127.0.0.1:3307/"). A server that is named there and cannot be reached is a failure.
+func Each(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {
+	t.Helper()
+	EachURL(t, func(t *testing.T, url string) { test(t, Open(t, url, time.Now)) })
+}
+
+// EachURL is Each for tests that open the database themselves, or in another process.
+func EachURL(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		test(t, "sqlite:"+filepath.Join(t.TempDir(), "deposit.db"))
+	})
+	server := os.Getenv("TEST_MYSQL_URL")
+	if server == "" {
+		return
+	}
+	t.Run("mysql", func(t *testing.T) { test(t, freshMySQL(t, server)) })
+}
+
+// Open opens and migrates the database, and closes it after the test.
+func Open(t *testing.T, url string, now func() time.Time) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.OpenAt(context.Background(), url, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func freshMySQL(t *testing.T, server string) string {
+	t.Helper()
+	account, host, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(server, "mysql://"), "/"), "@")
+	admin, err := sql.Open("mysql", fmt.Sprintf("%s@tcp(%s)/", account, host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "t_" + sqldb.NewID().String()
+	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("TEST_MYSQL_URL is set, but: %v", err)
+	}
+	t.Cleanup(func() {
+		_, _ = admin.Exec("DROP DATABASE " + name)
+		_ = admin.Close()
+	})
+	return "mysql://" + account + "@" + host + "/" + name
+}

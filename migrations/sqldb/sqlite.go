@@ -1,0 +1,67 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+type sqliteEngine struct{ path string }
+
+func (sqliteEngine) name() string         { return "sqlite" }
+func (sqliteEngine) dialect() string      { return "sqlite3" }
+func (sqliteEngine) begin() string        { return "BEGIN IMMEDIATE" }
+func (sqliteEngine) prepares(string) bool { return true }
+
+func (sqliteEngine) words() map[string]string {
+	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": ""}
+}
+
+// sqliteSettings: with WAL and synchronous=FULL no acknowledged row is lost in a power cut; with NORMAL, which is often
+// recommended, replayed power cuts lost acknowledged rows in nearly half of the images.
+const sqliteSettings = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=cache_size(-65536)"
+
+func (e sqliteEngine) open(ctx context.Context) (writers, readers *sql.DB, err error) {
+	if _, err := os.Stat(filepath.Dir(e.path)); err != nil {
+		return nil, nil, fmt.Errorf("the folder of the database file: %w", err)
+	}
+	if writers, err = sql.Open("sqlite", "file:"+e.path+sqliteSettings); err != nil {
+		return nil, nil, err
+	}
+	if readers, err = sql.Open("sqlite", "file:"+e.path+sqliteSettings+"&_pragma=query_only(1)"); err != nil {
+		return nil, nil, err
+	}
+	writers.SetMaxOpenConns(1)
+	readers.SetMaxOpenConns(8)
+	readers.SetMaxIdleConns(8)
+	var mode string
+	if err := writers.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return nil, nil, errors.Join(err, writers.Close(), readers.Close())
+	}
+	return writers, readers, nil
+}
+
+// lock: SQLite's own write lock makes the slower of two replicas fail and look again.
+func (sqliteEngine) lock(context.Context, *sql.DB) (func(), error) { return func() {}, nil }
+
+func (sqliteEngine) classify(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return classifyConnection(err)
+	}
+	switch code := e.Code(); {
+	case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return fmt.Errorf("%w: %w", ErrTaken, err)
+	case code&0xff == sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%w: %w", errAgain, err)
+	case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+)
+
+// mostShared bounds how many transactions share one commit, and with it how long the first of them waits.
+const mostShared = 256
+
+// attempts bounds how often a transaction is run again after a deadlock or a busy database.
+const attempts = 8
+
+// A waiter is one Write in the queue.
+type waiter struct {
+	ctx  context.Context
+	by   string
+	f    func(*Tx) error
+	done chan error // holds one
+}
+
+// Write runs f in a transaction: one author, one instant, all or nothing. Those who wait share one commit, so that one
+// fsync serves them all; an f that fails is rolled back alone. f may run more than once, after a deadlock, a busy
+// database or a neighbour's failure, and must leave nothing behind outside the transaction that a second run would not
+// overwrite.
+//
+// ErrUnavailable means that the database is away or that the answer to the commit was lost: the rows may be there or not.
+func (db *DB) Write(ctx context.Context, by string, f func(*Tx) error) error {
+	w := &waiter{ctx: ctx, by: by, f: f, done: make(chan error, 1)}
+	db.mu.Lock()
+	db.queue = append(db.queue, w)
+	db.mu.Unlock()
+	for {
+		select {
+		case err := <-w.done:
+			return err
+		case <-ctx.Done():
+			if db.leave(w) {
+				return ctx.Err()
+			}
+			return <-w.done // somebody runs it already; its outcome is the answer
+		case l := <-db.lane:
+			// This goroutine leads: it runs whoever waits, itself among them unless more than mostShared came before it.
+			db.run(context.WithoutCancel(ctx), l, db.take())
+			db.lane <- l
+		}
+	}
+}
+
+func (db *DB) take() []*waiter {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	n := min(len(db.queue), mostShared)
+	batch := db.queue[:n:n]
+	db.queue = db.queue[n:]
+	return batch
+}
+
+func (db *DB) leave(w *waiter) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for i := range db.queue {
+		if db.queue[i] == w {
+			db.queue = append(db.queue[:i:i], db.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// run commits a batch together and tells each waiter how it went.
+func (db *DB) run(ctx context.Context, l *lane, batch []*waiter) {
+	if len(batch) == 0 {
+		return
+	}
+	outcome := make([]error, len(batch))
+	var err error
+	for attempt := range attempts {
+		clear(outcome)
+		if err = db.commit(ctx, l, batch, outcome); !errors.Is(err, errAgain) {
+			break
+		}
+		time.Sleep(rand.N(time.Duration(1<<attempt) * 2 * time.Millisecond)) // spread two writers that met once
+	}
+	if errors.Is(err, errAgain) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	for i, w := range batch {
+		if err != nil {
+			outcome[i] = err
+		}
+		w.done <- outcome[i]
+	}
+}
+
+// errAgain marks an error after which the whole transaction may simply be run again.
+var errAgain = errors.New("run again")
+
+// commit runs the batch in one transaction. At first without savepoints, since nearly always nobody fails; if somebody
+// does, everything is rolled back and run again with a savepoint each, and the failed ones are left out.
+func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []error) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	failed, err := db.perform(ctx, l, batch, outcome, false)
+	if failed && err == nil && len(batch) > 1 {
+		l.rollback(ctx)
+		if err := l.begin(ctx); err != nil {
+			return err
+		}
+		clear(outcome)
+		failed, err = db.perform(ctx, l, batch, outcome, true)
+	}
+	if err != nil || failed && len(batch) == 1 {
+		l.rollback(ctx)
+		return err
+	}
+	return l.commit(ctx)
+}
+
+// perform runs each function of the batch; failed says that one of them returned an error of its own.
+// The error is one that concerns the whole transaction.
+func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, savepoints bool) (failed bool, err error) {
+	now := db.Now()
+	for i, w := range batch {
+		if savepoints {
+			if _, err := l.exec(ctx, "SAVEPOINT one", nil); err != nil {
+				return failed, err
+			}
+		}
+		err := call(w.f, &Tx{By: w.by, Now: now, lane: l})
+		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
+			return failed, err
+		}
+		if outcome[i] = err; err == nil {
+			continue
+		}
+		failed = true
+		if !savepoints {
+			return failed, nil
+		}
+		if _, err := l.exec(ctx, "ROLLBACK TO SAVEPOINT one", nil); err != nil {
+			return failed, err
+		}
+	}
+	return failed, nil
+}
+
+// call turns a panic into an error, so that one writer's bug does not take the others' commit along.
+func call(f func(*Tx) error, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a transaction: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f(tx)
+}

@@ -1,0 +1,77 @@
+package deposit
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// NameKey is the form under which two spellings of one company are equal: NFKC (full width, ㈱, ⽅), upper case,
+// without spaces, control and zero-width characters, brackets and interpuncts. It is only for equality: money is paid
+// to the account's exact bytes. What a bracket holds stays, since （集团） and 分公司 name another legal payer.
+func NameKey(name string) string {
+	if isPlainName(name) {
+		return name
+	}
+	var b strings.Builder
+	b.Grow(len(name))
+	for _, r := range norm.NFKC.String(name) {
+		switch {
+		case unicode.IsSpace(r), unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+		case strings.ContainsRune("()[]{}〔〕【】〈〉《》「」『』", r):
+		case strings.ContainsRune("·•‧・∙⋅･.．｡", r):
+		case r >= firstOldGB18030 && int(r-firstOldGB18030) < len(oldGB18030):
+			b.WriteRune(oldGB18030[r-firstOldGB18030])
+		default:
+			b.WriteRune(unicode.ToUpper(r))
+		}
+	}
+	return b.String()
+}
+
+// isPlainName reports whether a name is its own key because it holds nothing but common Han characters,
+// as nearly all company names do.
+func isPlainName(name string) bool {
+	for _, r := range name {
+		if r < 0x4E00 || r > 0x9FA5 {
+			return false
+		}
+	}
+	return utf8.ValidString(name)
+}
+
+// oldGB18030 lists, from U+E815 on, what Unicode now has for the private-use runes that older GB18030 tables
+// (Java peers among them) give for the GBK cells FE50–FEA0; 䶮, a given name, is the one seen most.
+var oldGB18030 = []rune("⺁𠂇𠂉𠃌⺄㑳㑇⺈⺋龴㖞㘚㘎⺌⺗㥮㤘龵㧏㧟㩳㧐龶龷㭎㱮㳠⺧𡗗龸⺪䁖䅟⺮䌷⺳⺶⺷𢦏䎱䎬⺻䏝䓖䙡䙌龹䜣䜩䝼䞍⻊䥇䥺䥽䦂䦃䦅䦆䦟䦛䦷䦶龺𤇾䲣䲟䲠䲡䱷䲢䴓䴔䴕䴖䴗䴘䴙䶮龻")
+
+const firstOldGB18030 = 0xE815
+
+// organisation holds the words that mark an account's name as an organisation's rather than a person's.
+var organisation = []string{"公司", "厂", "店", "院", "所", "局", "处", "部", "社", "会", "中心", "集团", "学校", "银行", "企业", "行", "站", "队", "场", "馆", "室"}
+
+// IsPerson reports whether an account's name looks like a natural person's: two to four Han characters without a word
+// that marks an organisation, or a transliterated name with an interpunct. A guess for the clerk's eye, never a decision.
+func IsPerson(name string) bool {
+	name = strings.TrimSpace(name)
+	for _, word := range organisation {
+		if strings.Contains(name, word) {
+			return false
+		}
+	}
+	n := utf8.RuneCountInString(name)
+	longest := 4
+	if strings.ContainsAny(name, "·•") {
+		longest = 15
+	}
+	if n < 2 || n > longest {
+		return false
+	}
+	for _, r := range name {
+		if !unicode.Is(unicode.Han, r) && r != '·' && r != '•' {
+			return false
+		}
+	}
+	return true
+}
