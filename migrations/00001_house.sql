@@ -51,10 +51,21 @@ CREATE TABLE entries (
     payer_bank_code VARCHAR(14)  NOT NULL,
     remark          VARCHAR(400) NOT NULL,
     first_seen      $TIME        NOT NULL,
-    UNIQUE (bank, parent_account, booking_date, serial, serial_seq, direction, reversal)
+    UNIQUE (booking_date, bank, parent_account, serial, serial_seq, direction, reversal)
 ) $TABLE;
 CREATE INDEX entries_by_number ON entries (sub_account, bank);
 CREATE INDEX entries_by_payer ON entries (payer_key);
+
+-- The entries that take another one back, few among many, so that a credit's reversal is found without a wide index.
+CREATE TABLE reversals (
+    entry_id       $ID         NOT NULL PRIMARY KEY,
+    bank           VARCHAR(32) NOT NULL,
+    parent_account VARCHAR(40) NOT NULL,
+    reversal_of    VARCHAR(64) NOT NULL, -- '' when the bank does not say
+    sub_account    VARCHAR(40) NOT NULL
+) $TABLE;
+CREATE INDEX reversals_by_serial ON reversals (parent_account, reversal_of);
+CREATE INDEX reversals_by_number ON reversals (sub_account, bank);
 
 CREATE TABLE sightings (
     entry_id $ID        NOT NULL,
@@ -117,9 +128,11 @@ CREATE TABLE statements (
 ) $TABLE;
 CREATE INDEX statements_by_message ON statements (message_id);
 
--- Entries that have no verdict yet.
+-- Entries that wait for a verdict, or for another one: the judge takes off exactly the rows it has seen.
 CREATE TABLE unjudged (
-    entry_id $ID NOT NULL PRIMARY KEY
+    entry_id $ID NOT NULL,
+    cause    $ID NOT NULL, -- 0 for a new entry, else what came up
+    PRIMARY KEY (entry_id, cause)
 ) $TABLE;
 
 CREATE TABLE lots (
@@ -164,6 +177,16 @@ CREATE TABLE leases (
 ) $TABLE;
 CREATE INDEX leases_by_bid ON leases (bid_id);
 CREATE INDEX leases_by_lot ON leases (lot_id);
+
+-- One row per number that was ever leased. Whoever changes its leases moves the version on, so that of two writers who
+-- both saw a free range the slower one is refused: no index can say that ranges do not overlap.
+CREATE TABLE numbers (
+    id          $ID         NOT NULL PRIMARY KEY,
+    bank        VARCHAR(32) NOT NULL,
+    sub_account VARCHAR(40) NOT NULL,
+    version     BIGINT      NOT NULL,
+    UNIQUE (sub_account, bank)
+) $TABLE;
 
 -- What the platform told: idempotent by its number.
 CREATE TABLE platform_events (

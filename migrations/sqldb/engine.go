@@ -17,6 +17,7 @@ type engine interface {
 	name() string
 	open(ctx context.Context) (writers, readers *sql.DB, err error)
 	begin() string
+	clock() string                                            // its UTC wall time, to the second, as SQL
 	prepares(query string) bool                               // whether keeping the text prepared pays
 	words() map[string]string                                 // the words of the migrations
 	dialect() string                                          // goose's name for it

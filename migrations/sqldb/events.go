@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Event is one line of the audit trail: who made which row become what, and why. It is written only by Move and Note, in
-// the transaction of the change.
+// Event is one line of the audit trail: who made which row become what, and why. It is written only by Move, Note and
+// Notes, in the transaction of the change.
 type Event struct {
 	Seq    int64
 	At     time.Time
@@ -19,7 +19,7 @@ type Event struct {
 	Note   string
 }
 
-// Events is the audit trail; only Move and Note write it.
+// Events is the audit trail; only Move, Note and Notes write it.
 var Events = NewTable("events", "seq, at, by_whom, table_name, row_id, was, became, note", func(e *Event) []any {
 	return []any{&e.Seq, Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, &e.Note}
 })
@@ -51,6 +51,20 @@ func (tx *Tx) Move(ctx context.Context, m Move) error {
 func (tx *Tx) Note(ctx context.Context, table string, id ID, became, note string) error {
 	return tx.event(ctx, table, id, "", became, note)
 }
+
+// Notes is Note for many rows of one table, some hundreds a statement.
+func (tx *Tx) Notes(ctx context.Context, table string, ids []ID, became, note string) error {
+	rows := make([]Event, len(ids))
+	for i, id := range ids {
+		rows[i] = Event{At: tx.Now, By: tx.By, Table: table, Row: id, Became: became, Note: note}
+	}
+	return newEvents.Insert(ctx, tx, rows...)
+}
+
+// newEvents leaves the counting of seq to the database.
+var newEvents = NewTable("events", "at, by_whom, table_name, row_id, was, became, note", func(e *Event) []any {
+	return []any{Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, &e.Note}
+})
 
 func (tx *Tx) event(ctx context.Context, table string, id ID, was, became, note string) error {
 	_, err := tx.Exec(ctx, "INSERT INTO events (at, by_whom, table_name, row_id, was, became, note) VALUES (?,?,?,?,?,?,?)",

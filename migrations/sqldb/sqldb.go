@@ -61,6 +61,7 @@ func OpenAt(ctx context.Context, url string, now func() time.Time) (*DB, error) 
 // Close waits for the transaction that runs and closes all connections.
 func (db *DB) Close() error {
 	l := <-db.lane
+	defer func() { db.lane <- l }()
 	l.drop()
 	return errors.Join(l.pool.Close(), db.pool.Close())
 }

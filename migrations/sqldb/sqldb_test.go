@@ -12,9 +12,9 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 )
 
-type unjudged struct{ ID sqldb.ID }
+type unjudged struct{ ID, Cause sqldb.ID }
 
-var table = sqldb.NewTable("unjudged", "entry_id", func(u *unjudged) []any { return []any{&u.ID} })
+var table = sqldb.NewTable("unjudged", "entry_id, cause", func(u *unjudged) []any { return []any{&u.ID, &u.Cause} })
 
 func count(t *testing.T, db *sqldb.DB) int {
 	t.Helper()
@@ -32,7 +32,7 @@ func TestWriteSharesCommitsAndKeepsFailuresApart(t *testing.T) {
 		for i := range 300 {
 			wg.Go(func() {
 				err := db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
-					if err := table.Insert(context.Background(), tx, unjudged{sqldb.ID(i + 1)}); err != nil {
+					if err := table.Insert(context.Background(), tx, unjudged{ID: sqldb.ID(i + 1)}); err != nil {
 						return err
 					}
 					switch i % 10 {
@@ -68,7 +68,7 @@ func TestInsertTakenKeyAndManyRows(t *testing.T) {
 		if err := insert(rows...); err != nil {
 			t.Fatal(err)
 		}
-		if err := insert(unjudged{500}); !errors.Is(err, sqldb.ErrTaken) {
+		if err := insert(unjudged{ID: 500}); !errors.Is(err, sqldb.ErrTaken) {
 			t.Errorf("got %v, want ErrTaken", err)
 		}
 		if n := count(t, db); n != 1001 {

@@ -17,6 +17,7 @@ type sqliteEngine struct{ path string }
 func (sqliteEngine) name() string         { return "sqlite" }
 func (sqliteEngine) dialect() string      { return "sqlite3" }
 func (sqliteEngine) begin() string        { return "BEGIN IMMEDIATE" }
+func (sqliteEngine) clock() string        { return "datetime('now')" }
 func (sqliteEngine) prepares(string) bool { return true }
 
 func (sqliteEngine) words() map[string]string {

@@ -178,3 +178,19 @@ func (w *wallTime) Scan(src any) error {
 	*w = wallTime(t)
 	return err
 }
+
+// Chunks calls f with some hundreds of the values at a time: the IN list for them, and the values as arguments.
+func Chunks[T any](values []T, f func(in string, args []any) error) error {
+	for len(values) > 0 {
+		n := min(rowsAtOnce, len(values))
+		args := make([]any, n)
+		for i, v := range values[:n] {
+			args[i] = v
+		}
+		if err := f(In(n), args); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
+}

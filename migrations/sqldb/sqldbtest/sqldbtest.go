@@ -16,6 +16,13 @@ import (
 	"depositd/migrations/sqldb"
 )
 
+// Addresses for tests of how addresses are handled: a server that is not there, with a password and without, and a file.
+const (
+	Nowhere     = "mysql://app:geheim@127.0.0.1:1/deposit"
+	NowhereOpen = "mysql://app@127.0.0.1:1/deposit"
+	FileNamed   = "sqlite:"
+)
+
 // Each runs a test once on every engine, with a fresh, migrated database: SQLite always, MySQL where TEST_MYSQL_URL says
 // where one is ("mysql://root:@127.0.0.1:3307/"). A server that is named there and cannot be reached is a failure.
 func Each(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {

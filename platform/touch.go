@@ -1,0 +1,61 @@
+package platform
+
+import (
+	"context"
+	"slices"
+
+	"depositd/migrations/sqldb"
+)
+
+// Touch says that a fact of the platform changed which the verdicts on some credits rest on: those on the number, and
+// those whose payer has that key. SubAccount is empty for a bid that has no number.
+type Touch struct {
+	ID         sqldb.ID
+	Bank       string
+	SubAccount string
+	BidderKey  string
+}
+
+var touched = sqldb.NewTable("touched", "id, bank, sub_account, bidder_key", func(t *Touch) []any {
+	return []any{&t.ID, &t.Bank, &t.SubAccount, &t.BidderKey}
+})
+
+// Touched lists some of what changed and was not judged again yet; Untouch says that it was.
+func Touched(ctx context.Context, r sqldb.Reader, limit int) ([]Touch, error) {
+	return touched.All(ctx, r, "ORDER BY id LIMIT ?", limit)
+}
+
+// Untouch forgets touches, in the transaction that judges again what they touched. A change made meanwhile has a row of
+// its own and stays.
+func Untouch(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
+	return inLists(ids, func(in string, args []any) error {
+		_, err := tx.Exec(ctx, "DELETE FROM touched WHERE id "+in, args...)
+		return err
+	})
+}
+
+// touchLots touches every lease of the lots, and their bids that have none.
+func touchLots(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
+	return touch(ctx, tx, "b.lot_id", ids)
+}
+
+// touchBids touches every lease of the bids, or the bid itself where it has none.
+func touchBids(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
+	return touch(ctx, tx, "b.id", ids)
+}
+
+func touch(ctx context.Context, tx *sqldb.Tx, column string, ids []sqldb.ID) error {
+	slices.Sort(ids)
+	return inLists(slices.Compact(ids), func(in string, args []any) error {
+		rows, err := sqldb.Select(ctx, tx, func(t *Touch) []any { return []any{&t.Bank, &t.SubAccount, &t.BidderKey} },
+			"SELECT COALESCE(l.bank, ''), COALESCE(l.sub_account, ''), b.bidder_key FROM bids b "+
+				"LEFT JOIN leases l ON l.bid_id = b.id WHERE "+column+" "+in+" ORDER BY b.id, l.id", args...)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			rows[i].ID = tx.NewID()
+		}
+		return touched.Insert(ctx, tx, rows...)
+	})
+}
