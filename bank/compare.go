@@ -1,0 +1,45 @@
+package bank
+
+import (
+	"context"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// The comparison of a day: what the final statement has and no notice told, and the other way round. The set difference
+// is made by the database, row by row in key order, so that its memory does not grow with the day.
+
+// NeverPushed streams the credits of an account's day that stand on the given statement and were never pushed.
+func NeverPushed(ctx context.Context, db *sqldb.DB, b Book, day deposit.Day, statement sqldb.ID, f func(*Entry) error) error {
+	return entries.Each(ctx, db, "AS e WHERE booking_date = ? AND bank = ? AND parent_account = ? AND direction = 'C' "+
+		"AND EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) "+
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') ORDER BY serial, serial_seq, id",
+		[]any{day, b.Bank, b.ParentAccount, statement}, f)
+}
+
+// NotOnStatement streams the entries of an account's day that were pushed and do not stand on the given statement.
+func NotOnStatement(ctx context.Context, db *sqldb.DB, b Book, day deposit.Day, statement sqldb.ID, f func(*Entry) error) error {
+	return entries.Each(ctx, db, "AS e WHERE booking_date = ? AND bank = ? AND parent_account = ? "+
+		"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') "+
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) ORDER BY serial, serial_seq, id",
+		[]any{day, b.Bank, b.ParentAccount, statement}, f)
+}
+
+// Pushed is what the notices of an account's day come to.
+type Pushed struct {
+	Entries         int64
+	Credits, Debits deposit.Fen
+}
+
+// PushedOn sums the entries of an account's day of which a notice came.
+func PushedOn(ctx context.Context, r sqldb.Reader, b Book, day deposit.Day) (Pushed, error) {
+	rows, err := sqldb.Select(ctx, r, func(p *Pushed) []any { return []any{&p.Entries, &p.Credits, &p.Debits} },
+		"SELECT COUNT(*), COALESCE(SUM(CASE WHEN direction = 'C' THEN amount ELSE 0 END), 0), COALESCE(SUM(CASE WHEN direction = 'D' THEN amount ELSE 0 END), 0) "+
+			"FROM entries AS e WHERE booking_date = ? AND bank = ? AND parent_account = ? "+
+			"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N')", day, b.Bank, b.ParentAccount)
+	if err != nil {
+		return Pushed{}, err
+	}
+	return rows[0], nil
+}

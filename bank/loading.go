@@ -1,0 +1,211 @@
+package bank
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// book is one statement of a file: a parent account's day.
+type book struct {
+	parent string
+	day    deposit.Day
+}
+
+// loading is the Sink that stores a statement file as it streams by, some hundreds of lines a transaction.
+type loading struct {
+	ctx     context.Context
+	desk    *Desk
+	by      string
+	bank    *Bank
+	message sqldb.ID
+
+	open    map[book]*StatementRow
+	said    map[book]Statement
+	current *StatementRow
+	waiting []Entry // lines of current that are not stored yet
+	ordinal int
+	faults  int
+	bad     []storedFault
+}
+
+// Begin finds or makes the row of a statement; the same account and day may begin again later in the file.
+func (l *loading) Begin(s Statement) error {
+	if s.ParentAccount == "" {
+		s.ParentAccount = l.bank.Parent()
+	}
+	if !slices.Contains(l.bank.ParentAccounts, s.ParentAccount) {
+		return deposit.Refuse(deposit.Invalid, "parent_account_unknown", "对账单的账号 ", s.ParentAccount, " 不是银行 ", l.bank.Code, " 的母账户，请核对文件或 banks.yaml")
+	}
+	if s.Currency != "" && s.Currency != "CNY" {
+		return deposit.Refuse(deposit.Invalid, "currency_unsupported", "对账单币种为 ", s.Currency, "，只支持人民币 CNY")
+	}
+	if err := l.flush(); err != nil {
+		return err
+	}
+	b := book{s.ParentAccount, s.Day}
+	if l.open[b] == nil {
+		row, err := l.row(b)
+		if err != nil {
+			return err
+		}
+		l.open[b] = row
+	}
+	l.current = l.open[b]
+	return nil
+}
+
+// row gives the statement's row: the one a broken import left, the one whose next page this is, or a new revision.
+func (l *loading) row(b book) (*StatementRow, error) {
+	var row StatementRow
+	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
+		rows, err := statements.All(l.ctx, tx, "WHERE bank = ? AND parent_account = ? AND day = ? ORDER BY revision DESC", l.bank.Code, b.parent, b.day)
+		if err != nil {
+			return err
+		}
+		revision := 1
+		if len(rows) > 0 {
+			row, revision = rows[0], rows[0].Revision+1
+			if row.State == Partial {
+				return nil
+			}
+			if row.State == Loading && row.MessageID == l.message {
+				row.CreditCount, row.CreditSum, row.DebitCount, row.DebitSum, row.FaultCount, row.Balances = 0, 0, 0, 0, 0, ""
+				return nil
+			}
+		}
+		row = StatementRow{ID: tx.NewID(), MessageID: l.message, Bank: l.bank.Code, ParentAccount: b.parent, Day: b.day, Revision: revision,
+			Currency: "CNY", Proof: ProofNone, State: Loading, ImportedAt: tx.Now}
+		return statements.Insert(l.ctx, tx, row)
+	})
+	return &row, err
+}
+
+// Entry takes a line of the statement that began last.
+func (l *loading) Entry(e *Entry) error {
+	line := *e
+	line.ParentAccount = l.current.ParentAccount
+	if err := l.bank.admit(&line); err != nil {
+		refusal := deposit.AsRefusal(err)
+		return l.Fault(Fault{Line: l.ordinal + l.faults + 1, Column: 1, Code: refusal.Code, Text: refusal.Text, Raw: line.Serial})
+	}
+	l.current.count(&line)
+	l.waiting = append(l.waiting, line)
+	if len(l.waiting) < linesAtOnce {
+		return nil
+	}
+	return l.flush()
+}
+
+// Fault keeps a record that could not be read; the statement goes on but does not prove anything any more.
+func (l *loading) Fault(f Fault) error {
+	l.faults++
+	if l.current != nil {
+		l.current.FaultCount++
+	}
+	l.bad = append(l.bad, storedFault{l.message, Fault{f.Line, f.Column, cut(f.Code, 40), cut(f.Text, 400), cut(strings.ToValidUTF8(f.Raw, "\ufffd"), 4000)}})
+	return nil
+}
+
+// End takes what the file says at the end of a statement.
+func (l *loading) End(s Statement) error {
+	if l.said == nil {
+		l.said = map[book]Statement{}
+	}
+	l.said[book{l.current.ParentAccount, l.current.Day}] = s
+	return l.flush()
+}
+
+// flush stores the lines that wait.
+func (l *loading) flush() error {
+	if len(l.waiting) == 0 && len(l.bad) == 0 {
+		return nil
+	}
+	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
+		if len(l.waiting) > 0 {
+			if _, err := store(l.ctx, tx, l.waiting, FromStatement, l.current.ID, l.ordinal); err != nil {
+				return err
+			}
+		}
+		return l.storeFaults(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("store lines of a statement: %w", err)
+	}
+	l.ordinal += len(l.waiting)
+	l.waiting, l.bad = l.waiting[:0], nil
+	return nil
+}
+
+func (l *loading) storeFaults(tx *sqldb.Tx) error {
+	for _, f := range l.bad { // rarely any
+		there, err := sqldb.Value[int](l.ctx, tx, "SELECT COUNT(*) FROM faults WHERE message_id = ? AND line = ? AND col = ?", f.MessageID, f.Line, f.Column)
+		if err != nil {
+			return err
+		}
+		if there == 0 {
+			if err := faults.Insert(l.ctx, tx, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// complete stores the figures of every statement in the file and makes each the bank's word on its day.
+func (l *loading) complete() ([]StatementRow, error) {
+	if err := l.flush(); err != nil {
+		return nil, err
+	}
+	if len(l.open) == 0 {
+		return nil, deposit.Refuse(deposit.Invalid, "statement_empty", "文件中没有对账单")
+	}
+	var all []StatementRow
+	for b, row := range l.open {
+		said := l.said[b]
+		row.conclude(said)
+		act := "complete"
+		if !said.LastPage {
+			act = "page"
+		}
+		if err := l.finish(row, act); err != nil {
+			return nil, err
+		}
+		all = append(all, *row)
+	}
+	slices.SortFunc(all, func(a, b StatementRow) int {
+		return strings.Compare(a.ParentAccount+string(a.Day), b.ParentAccount+string(b.Day))
+	})
+	return all, nil
+}
+
+func (l *loading) finish(row *StatementRow, act string) error {
+	next, err := StatementMoves.Next(row.State, act)
+	if err != nil {
+		return err
+	}
+	err = l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
+		n, err := tx.Exec(l.ctx, "UPDATE statements SET message_id = ?, opening = ?, closing = ?, balances = ?, credit_count = ?, credit_sum = ?, "+
+			"debit_count = ?, debit_sum = ?, declared = ?, fault_count = ?, proof = ?, gap = ?, imported_at = ? WHERE id = ? AND version = ?",
+			l.message, row.Opening, row.Closing, row.Balances, row.CreditCount, row.CreditSum,
+			row.DebitCount, row.DebitSum, row.Declared, row.FaultCount, row.Proof, row.Gap, sqldb.At(tx.Now), row.ID, row.Version)
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return sqldb.ErrStale
+		}
+		return tx.Move(l.ctx, sqldb.Move{Table: "statements", ID: row.ID, Version: row.Version, From: row.State, To: next,
+			Note: fmt.Sprintf("贷 %d 笔，借 %d 笔，%s", row.CreditCount, row.DebitCount, row.Proof)})
+	})
+	if errors.Is(err, sqldb.ErrStale) {
+		return deposit.Refuse(deposit.Conflict, "file_being_imported", "同一对账单正由他人导入，请稍候查看结果")
+	}
+	row.State, row.Version = next, row.Version+1
+	return err
+}

@@ -1,0 +1,123 @@
+package bank
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"depositd/platform/deposit"
+)
+
+// MaxMessage is the most bytes one pushed message may have: a credit notice is 1 to 2 KiB, and an aggregate of a
+// hundred credits stays below this.
+const MaxMessage = 64 << 10
+
+// The ways by which a message comes.
+const (
+	ByHTTP = "HTTP"
+	ByTCP  = "TCP"
+)
+
+// What a message is.
+const (
+	KindNotice    = "NOTICE"    // credits and debits, pushed as they are booked
+	KindStatement = "STATEMENT" // a day's bookings and balances
+	KindLink      = "LINK"      // a test of the line; says nothing about money
+)
+
+// Sealed is a message as it came in, not yet believed.
+type Sealed struct {
+	Header func(name string) string // of the HTTP request; nil where the way has none
+	Raw    []byte                   // all of it, or at least MaxMessage+1 bytes when there are more
+	Source string                   // ByHTTP or ByTCP
+	At     time.Time                // when it came
+}
+
+// Message is what a bank sent, with what could be read of it.
+type Message struct {
+	Bank       string // the bank's code
+	ExternalID string // the sender's id of the message where it is signed, else the hash; "" when it is not believed
+	Source     string
+	Kind       string
+	Raw        []byte // as received; nil when it is not believed, so that a stranger cannot fill the database
+	SHA256     string // of the bytes received, in hex
+	Size       int64  // bytes received
+	At         time.Time
+	Entries    []Entry // complete and checked, in the message's order, without ID and FirstSeen
+}
+
+// Open believes, decodes and checks a message; it is pure. On an error the message holds what is to be kept: everything
+// but the entries when the bank is believed, else only size, hash and the circumstances. The error is a *Doubt when the
+// message is not believed and an Invalid Refusal when it is not understood.
+func (b *Bank) Open(s Sealed) (Message, error) {
+	m := Message{Bank: b.Code, Source: s.Source, Kind: KindNotice, SHA256: hash(s.Raw), Size: int64(len(s.Raw)), At: s.At}
+	if len(s.Raw) > MaxMessage {
+		return m, deposit.Refuse(deposit.Invalid, "message_too_large", "报文超过 ", MaxMessage, " 字节")
+	}
+	if err := b.Seal.Verify(s.Header, s.Raw, s.At); err != nil {
+		return m, err
+	}
+	m.Raw, m.ExternalID = s.Raw, b.Seal.messageID(s.Header)
+	if m.ExternalID == "" {
+		m.ExternalID = m.SHA256
+	}
+	found, err := b.read(s.Raw)
+	if err != nil {
+		return m, err
+	}
+	m.Entries = found
+	if len(found) == 0 {
+		m.Kind = KindLink
+	}
+	return m, nil
+}
+
+// read has the adapter read a message and admits each of its entries; one that is not admitted refuses the message.
+// An adapter that panics is our fault and must cost neither the message nor the service.
+func (b *Bank) read(raw []byte) (found []Entry, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			found, err = nil, fmt.Errorf("bank: adapter %s panicked: %v", b.Adapter.Name, p)
+		}
+	}()
+	if b.Notices == None || b.Adapter.Notice == nil {
+		return nil, deposit.Refuse(deposit.Invalid, "notices_not_expected", "该银行未配置接收到账通知（banks.yaml 的 notices）")
+	}
+	if len(trimPadding(raw)) == 0 {
+		return nil, deposit.Refuse(deposit.Invalid, "message_empty", "报文为空")
+	}
+	found, err = b.Adapter.Notice(b, raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) > 1 && b.Notices != Aggregate {
+		return nil, deposit.Refuse(deposit.Invalid, "aggregate_unexpected", "一份报文含 ", len(found), " 笔，而该银行配置为逐笔通知（notices: single）")
+	}
+	for i := range found {
+		if err := b.admitNotice(&found[i]); err != nil {
+			return nil, inEntry(i, len(found), err)
+		}
+	}
+	return found, nil
+}
+
+// admitNotice admits a notified entry of an account of ours. On an account that is not in banks.yaml, under whatever
+// name, no statement would ever confirm it, and the statement's line would count the same money again.
+func (b *Bank) admitNotice(e *Entry) error {
+	if err := b.admit(e); err != nil {
+		return err
+	}
+	if !slices.Contains(b.ParentAccounts, e.ParentAccount) {
+		return deposit.Refuse(deposit.Invalid, "parent_account_unknown", "通知的账号不是该银行的母账户，请核对报文或在 banks.yaml 的 parent_accounts 中补充")
+	}
+	return nil
+}
+
+// inEntry says which of several entries a refusal is about.
+func inEntry(i, of int, err error) error {
+	if of == 1 {
+		return err
+	}
+	r := deposit.AsRefusal(err)
+	return deposit.Refuse(r.Kind, r.Code, "第 ", i+1, " 笔：", r.Text)
+}

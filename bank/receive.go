@@ -1,0 +1,269 @@
+package bank
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// Desk keeps what banks send: the bytes as received, the entries read from them, and who saw which entry when.
+type Desk struct{ db *sqldb.DB }
+
+// NewDesk makes the desk.
+func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db} }
+
+// StoredMessage is a message as it is kept.
+type StoredMessage struct {
+	ID         sqldb.ID
+	Bank       string
+	ExternalID string
+	Source     string
+	Kind       string
+	Outcome    Outcome
+	Code       string // why it was refused
+	Detail     string
+	SHA256     string
+	Size       int64
+	ReceivedAt time.Time
+	Body       []byte // empty for files, whose bytes stand in parts
+}
+
+var messages = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, detail, sha256, size, received_at, body",
+	func(m *StoredMessage) []any {
+		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Detail, &m.SHA256, &m.Size, sqldb.Wall(&m.ReceivedAt), &m.Body}
+	})
+
+// Source says which way a sighting came.
+type Source string
+
+// The two sightings an entry can have.
+const (
+	FromNotice    Source = "N"
+	FromStatement Source = "S"
+)
+
+// Sighting says that an entry stood in a message or on a statement.
+type Sighting struct {
+	EntryID sqldb.ID
+	Source  Source
+	FileID  sqldb.ID
+	Ordinal int
+	SeenAt  time.Time
+}
+
+var sightings = sqldb.NewTable("sightings", "entry_id, source, file_id, ordinal, seen_at", func(s *Sighting) []any {
+	return []any{&s.EntryID, &s.Source, &s.FileID, &s.Ordinal, sqldb.Wall(&s.SeenAt)}
+})
+
+// Conflict is a sighting that contradicts the entry it is a sighting of.
+type Conflict struct {
+	ID      sqldb.ID
+	EntryID sqldb.ID
+	Source  Source
+	FileID  sqldb.ID
+	Ordinal int
+	SeenAt  time.Time
+	Fields  string // the names of the fields that differ, joined by ", "
+	Amount  deposit.Fen
+	Content string // the other content as JSON
+	Digest  string
+}
+
+var conflicts = sqldb.NewTable("conflicts", "id, entry_id, source, file_id, ordinal, seen_at, fields, amount, content, digest", func(c *Conflict) []any {
+	return []any{&c.ID, &c.EntryID, &c.Source, &c.FileID, &c.Ordinal, sqldb.Wall(&c.SeenAt), &c.Fields, &c.Amount, &c.Content, &c.Digest}
+})
+
+type reversal struct {
+	EntryID                                     sqldb.ID
+	Bank, ParentAccount, ReversalOf, SubAccount string
+}
+
+var reversals = sqldb.NewTable("reversals", "entry_id, bank, parent_account, reversal_of, sub_account", func(r *reversal) []any {
+	return []any{&r.EntryID, &r.Bank, &r.ParentAccount, &r.ReversalOf, &r.SubAccount}
+})
+
+// Pending is an entry that waits for a verdict.
+type Pending struct {
+	EntryID sqldb.ID
+	Cause   sqldb.ID // 0 for a new entry, else what came up: a contradiction, a person's decision
+}
+
+var unjudged = sqldb.NewTable("unjudged", "entry_id, cause", func(p *Pending) []any { return []any{&p.EntryID, &p.Cause} })
+
+// Receipt says how a message fared.
+type Receipt struct {
+	MessageID sqldb.ID
+	Outcome   Outcome
+	Replayed  bool // the very same message was here before; Outcome is what was answered then
+	Entries   int  // how many of its entries are new
+}
+
+// Receive keeps a message and its entries in one transaction, whose commit it shares with whoever waits. Only when it
+// returns without error may the bank hear "received". The same message again is answered as before; the same id with
+// other bytes is refused (replay_differs).
+func (d *Desk) Receive(ctx context.Context, m Message) (Receipt, error) {
+	var receipt Receipt
+	err := d.db.Write(ctx, m.Bank, func(tx *sqldb.Tx) error {
+		receipt = Receipt{}
+		known, err := messages.One(ctx, tx, "WHERE bank = ? AND external_id = ?", m.Bank, m.ExternalID)
+		if err == nil {
+			if known.SHA256 != hash(m.Raw) {
+				return deposit.Refuse(deposit.Invalid, "replay_differs", "报文编号 ", m.ExternalID, " 已用于另一份内容；请换用新的编号重发")
+			}
+			receipt = Receipt{MessageID: known.ID, Outcome: known.Outcome, Replayed: true}
+			return nil
+		}
+		if !errors.Is(err, sqldb.ErrNone) {
+			return err
+		}
+		receipt.MessageID = tx.NewID()
+		stored, err := store(ctx, tx, m.Entries, FromNotice, receipt.MessageID, 0)
+		if err != nil {
+			return err
+		}
+		receipt.Entries, receipt.Outcome = stored.fresh, stored.outcome()
+		return messages.Insert(ctx, tx, keep(&m, tx, receipt.MessageID, receipt.Outcome, nil))
+	})
+	return receipt, err
+}
+
+// Refuse keeps a message that was not understood or not trusted, with the reason. A message that did not prove its
+// sender leaves its hash and the reason, not its bytes: a stranger must not fill the database or use up an id.
+func (d *Desk) Refuse(ctx context.Context, m Message, cause error) error {
+	return d.db.Write(ctx, m.Bank, func(tx *sqldb.Tx) error {
+		id := tx.NewID()
+		m := m
+		m.ExternalID = "refused:" + id.String() // the sender may mend it and use its id again
+		return messages.Insert(ctx, tx, keep(&m, tx, id, Refused, cause))
+	})
+}
+
+func keep(m *Message, tx *sqldb.Tx, id sqldb.ID, outcome Outcome, cause error) StoredMessage {
+	stored := StoredMessage{ID: id, Bank: m.Bank, ExternalID: m.ExternalID, Source: m.Source, Kind: m.Kind, Outcome: outcome,
+		SHA256: m.SHA256, Size: m.Size, ReceivedAt: tx.Now, Body: m.Raw}
+	if m.Raw != nil {
+		stored.SHA256, stored.Size = hash(m.Raw), int64(len(m.Raw))
+	} else {
+		stored.Body = []byte{}
+	}
+	if cause != nil {
+		code, text := Reason(cause)
+		stored.Code, stored.Detail = cut(code, 40), cut(text, 400)
+	}
+	return stored
+}
+
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// cut shortens a text to the number of characters its column holds.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	if r := []rune(s); len(r) > most {
+		return string(r[:most])
+	}
+	return s
+}
+
+// tally is what storing some sightings came to.
+type tally struct{ seen, fresh, conflicting int }
+
+func (t tally) outcome() Outcome {
+	switch {
+	case t.conflicting > 0:
+		return Conflicts
+	case t.fresh == 0 && t.seen > 0:
+		return Duplicate
+	}
+	return New
+}
+
+// store records sightings of entries of one bank: an entry that is new is stored, one that is known is compared, and a
+// contradiction is kept beside it. Running it again with the same file changes nothing.
+func store(ctx context.Context, tx *sqldb.Tx, seen []Entry, source Source, file sqldb.ID, ordinal int) (tally, error) {
+	t := tally{seen: len(seen)}
+	known, err := find(ctx, tx, seen)
+	if err != nil {
+		return t, err
+	}
+	var fresh []Entry
+	var sights, again []Sighting // of new entries, and of those known before
+	var back []reversal
+	var against []Conflict
+	var judge []Pending
+	for i := range seen {
+		e := seen[i]
+		old, there := known[e.Identity()]
+		if !there {
+			e.ID, e.FirstSeen = tx.NewID(), tx.Now
+			known[e.Identity()] = e
+			fresh, judge = append(fresh, e), append(judge, Pending{EntryID: e.ID})
+			sights = append(sights, Sighting{e.ID, source, file, ordinal + i, tx.Now})
+			if e.Reversal == Reverses {
+				back = append(back, reversal{e.ID, e.Bank, e.ParentAccount, e.ReversalOf, e.SubAccount})
+			}
+			continue
+		}
+		sight := Sighting{old.ID, source, file, ordinal + i, tx.Now}
+		again = append(again, sight)
+		if fields := old.Differs(&e); len(fields) > 0 {
+			against = append(against, conflictOf(tx, sight, &e, fields))
+		}
+	}
+	t.fresh, t.conflicting = len(fresh), len(against)
+	if against, err = unknownConflicts(ctx, tx, against); err != nil {
+		return t, err
+	}
+	if again, err = unseen(ctx, tx, again, sights); err != nil {
+		return t, err
+	}
+	for _, c := range against {
+		judge = append(judge, Pending{c.EntryID, c.ID})
+	}
+	sights = append(sights, again...)
+	return t, errors.Join(entries.Insert(ctx, tx, fresh...), reversals.Insert(ctx, tx, back...), sightings.Insert(ctx, tx, sights...),
+		conflicts.Insert(ctx, tx, against...), unjudged.Insert(ctx, tx, judge...))
+}
+
+// find looks up the entries that are stored already, by their identity.
+func find(ctx context.Context, r sqldb.Reader, seen []Entry) (map[Identity]Entry, error) {
+	type book struct {
+		bank, parent string
+		day          deposit.Day
+	}
+	serials := map[book][]any{}
+	for i := range seen {
+		b := book{seen[i].Bank, seen[i].ParentAccount, seen[i].BookingDate}
+		serials[b] = append(serials[b], seen[i].Serial)
+	}
+	known := make(map[Identity]Entry, len(seen))
+	for b, in := range serials {
+		rows, err := entries.All(ctx, r, "WHERE bank = ? AND parent_account = ? AND booking_date = ? AND serial IN "+sqldb.In(len(in)),
+			append([]any{b.bank, b.parent, b.day}, in...)...)
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			known[rows[i].Identity()] = rows[i]
+		}
+	}
+	return known, nil
+}
+
+func conflictOf(tx *sqldb.Tx, s Sighting, e *Entry, fields []string) Conflict {
+	content, _ := json.Marshal(map[string]string{"amount": e.Amount.String(), "sub_account": e.SubAccount, "booked_at": deposit.Wall(e.BookedAt),
+		"payer_name": e.PayerName, "payer_account": e.PayerAccount, "payer_bank": e.PayerBank, "remark": e.Remark, "reversal_of": e.ReversalOf})
+	return Conflict{ID: tx.NewID(), EntryID: s.EntryID, Source: s.Source, FileID: s.FileID, Ordinal: s.Ordinal, SeenAt: tx.Now,
+		Fields: strings.Join(fields, ", "), Amount: e.Amount, Content: cut(string(content), 2000), Digest: hash(content)}
+}

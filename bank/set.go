@@ -1,0 +1,110 @@
+package bank
+
+import (
+	_ "embed" // ExampleSet
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"depositd/platform/deposit"
+)
+
+// Bank is one bank as banks.yaml describes it.
+type Bank struct {
+	Code             string
+	Name             string
+	Adapter          *Adapter // reads its messages
+	StatementAdapter *Adapter // reads its end-of-day files; the same unless banks.yaml says otherwise
+	ParentAccounts   []string
+	Charset          Charset // of text whose bytes and declaration leave it open
+	Notices          Notices
+	Seal             Seal
+}
+
+// Notices says how a bank pushes its credit notices.
+type Notices string
+
+// The ways. Under None no notice is expected, so none is missing.
+const (
+	Single    Notices = "single"    // a message for each credit
+	Aggregate Notices = "aggregate" // a message, or a booking of it, may stand for several credits at once
+	None      Notices = "none"
+)
+
+// Parent is the parent account that an entry is on when its message names none: the bank's only one, or "".
+func (b *Bank) Parent() string {
+	if len(b.ParentAccounts) == 1 {
+		return b.ParentAccounts[0]
+	}
+	return ""
+}
+
+// Set is the banks of banks.yaml, in its order.
+type Set struct{ banks []*Bank }
+
+// ExampleSet is a banks.yaml with a bank of every kind, for the documentation and the demonstration. It refers to the
+// key files jsonpush.key and camt.key beside it.
+//
+//go:embed example.yaml
+var ExampleSet string
+
+// All gives the banks in the file's order.
+func (s *Set) All() []*Bank { return slices.Clone(s.banks) }
+
+// Only is the single bank of the set, or nil where there are several: then it has to be named.
+func (s *Set) Only() *Bank {
+	if len(s.banks) == 1 {
+		return s.banks[0]
+	}
+	return nil
+}
+
+// Bank finds a bank by its code; the NotFound Refusal lists the codes there are.
+func (s *Set) Bank(code string) (*Bank, error) {
+	codes := make([]string, len(s.banks))
+	for i, b := range s.banks {
+		if b.Code == code {
+			return b, nil
+		}
+		codes[i] = b.Code
+	}
+	return nil, deposit.Refuse(deposit.NotFound, "bank_unknown", "没有代码为“", clip(code), "”的银行；banks.yaml 中有：", strings.Join(codes, "、"))
+}
+
+// Describe prints the set with every default filled in, as a banks.yaml that means the same. Of keys it tells the files
+// and the lengths, never what they are.
+func (s *Set) Describe() string {
+	type sealText struct {
+		Scheme Scheme   `yaml:"scheme"`
+		Keys   []string `yaml:"keys,omitempty"`
+	}
+	type bankText struct {
+		Code      string   `yaml:"code"`
+		Name      string   `yaml:"name"`
+		Adapter   string   `yaml:"adapter"`
+		Statement string   `yaml:"statement"`
+		Parents   []string `yaml:"parent_accounts"`
+		Currency  string   `yaml:"currency"`
+		Zone      string   `yaml:"zone"`
+		Charset   Charset  `yaml:"charset"`
+		Notices   Notices  `yaml:"notices"`
+		Seal      sealText `yaml:"seal"`
+	}
+	banks := make([]bankText, len(s.banks))
+	comments := yaml.CommentMap{}
+	for i, b := range s.banks {
+		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
+			sealText{b.Seal.Scheme, b.Seal.Files}}
+		for k, key := range b.Seal.keys {
+			comments[fmt.Sprintf("$.banks[%d].seal.keys[%d]", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(len(key)) + " 字节，内容已隐去")}
+		}
+	}
+	text, err := yaml.MarshalWithOptions(map[string]any{"banks": banks}, yaml.WithComment(comments), yaml.IndentSequence(true))
+	if err != nil {
+		return err.Error() // strings and lists of strings always print
+	}
+	return string(text)
+}
