@@ -1,0 +1,220 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+)
+
+// creditsAtOnce is how many waiting entries are judged in one transaction, and touchesAtOnce how many changed leases.
+const (
+	creditsAtOnce = 500
+	touchesAtOnce = 500
+)
+
+// JudgeAll judges until nothing waits any more, and tells how many credits got a verdict. Several may run at once, in
+// one process or many: who was slower looks again.
+func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
+	for clashes := 0; ; {
+		n, more, err := d.judgeSome(ctx)
+		switch {
+		case (errors.Is(err, sqldb.ErrTaken) || errors.Is(err, sqldb.ErrStale)) && clashes < 20:
+			clashes++
+		case err != nil:
+			return judged, fmt.Errorf("judge: %w", err)
+		case !more:
+			return judged, nil
+		}
+		judged += n
+	}
+}
+
+// judgeSome judges what waits, at most one batch; more says that there was something.
+func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error) {
+	pending, err := bank.Unjudged(ctx, d.db, creditsAtOnce)
+	if err != nil {
+		return 0, false, err
+	}
+	touches, err := platform.Touched(ctx, d.db, touchesAtOnce)
+	if err != nil || len(pending)+len(touches) == 0 {
+		return 0, false, err
+	}
+	h := &hearing{now: d.db.Now(), pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}}
+	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.attach, h.mark, h.decide} {
+		if err := step(ctx, d.db, d.rules); err != nil {
+			return 0, false, err
+		}
+	}
+	err = d.db.Write(ctx, "judge", func(tx *sqldb.Tx) error { return h.store(ctx, tx) })
+	return len(h.credits), true, err
+}
+
+// heard is one credit before the judge.
+type heard struct {
+	entry   bank.Entry
+	credit  Credit
+	claims  Claims
+	sums    Sums
+	verdict Verdict
+	detail  string // what contradicts it
+}
+
+// hearing is a batch of credits and all that has to be known to judge them: the credits of each number wholly, since
+// they count together.
+type hearing struct {
+	now     time.Time
+	pending []bank.Pending
+	touches []platform.Touch
+	credits map[sqldb.ID]*heard
+	claims  map[claimKey]*Claim
+	bids    map[sqldb.ID]platform.Claim // what the platform says of each bid and its lot
+}
+
+// claimKey tells claims apart; a bid without a number has no lease.
+type claimKey struct{ lease, bid sqldb.ID }
+
+// gather finds which credits have to be judged, and reads them: those that wait, those on the numbers that they and the
+// platform's changes touch, and those that a reversal takes back.
+func (h *hearing) gather(ctx context.Context, r sqldb.Reader, _ Rules) error {
+	ids := make([]sqldb.ID, len(h.pending))
+	for i, p := range h.pending {
+		ids[i] = p.EntryID
+	}
+	waiting, err := bank.EntriesByID(ctx, r, ids)
+	if err != nil {
+		return err
+	}
+	taken, err := takenBack(ctx, r, waiting)
+	if err != nil {
+		return err
+	}
+	paid, err := bank.EntriesOf(ctx, r, payersTouched(h.touches))
+	if err != nil {
+		return err
+	}
+	numbers := map[bank.Number]bool{}
+	for _, t := range h.touches {
+		numbers[bank.Number{Bank: t.Bank, SubAccount: t.SubAccount}] = true
+	}
+	for _, some := range [][]bank.Entry{waiting, taken, paid} {
+		for _, e := range some {
+			numbers[bank.Number{Bank: e.Bank, SubAccount: e.SubAccount}] = true
+			h.hear(e)
+		}
+	}
+	var all []bank.Number
+	for n := range numbers {
+		if n.SubAccount != "" {
+			all = append(all, n)
+		}
+	}
+	on, err := bank.EntriesOn(ctx, r, all)
+	for _, e := range on {
+		h.hear(e)
+	}
+	return err
+}
+
+// hear takes a credit into the hearing; debits get no verdict.
+func (h *hearing) hear(e bank.Entry) {
+	if e.Direction != bank.Credit || h.credits[e.ID] != nil {
+		return
+	}
+	h.credits[e.ID] = heardOf(e)
+}
+
+func heardOf(e bank.Entry) *heard {
+	return &heard{entry: e, credit: Credit{SubAccount: e.SubAccount, Amount: e.Amount, BookedAt: e.BookedAt, Serial: e.Serial, SerialSeq: e.SerialSeq,
+		PayerName: e.PayerName, PayerKey: e.PayerKey, PayerAccount: e.PayerAccount, Returned: e.Returned}}
+}
+
+// takenBack reads the credits that reversals among the entries name.
+func takenBack(ctx context.Context, r sqldb.Reader, waiting []bank.Entry) ([]bank.Entry, error) {
+	serials := map[bank.Book][]string{}
+	for _, e := range waiting {
+		if e.Reversal == bank.Reverses && e.ReversalOf != "" {
+			b := bank.Book{Bank: e.Bank, ParentAccount: e.ParentAccount}
+			serials[b] = append(serials[b], e.ReversalOf)
+		}
+	}
+	var all []bank.Entry
+	for b, in := range serials {
+		some, err := bank.BySerial(ctx, r, b.Bank, b.ParentAccount, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func payersTouched(touches []platform.Touch) []string {
+	var keys []string
+	seen := map[string]bool{"": true}
+	for _, t := range touches {
+		if !seen[t.BidderKey] {
+			seen[t.BidderKey] = true
+			keys = append(keys, t.BidderKey)
+		}
+	}
+	return keys
+}
+
+// attach asks the platform who may claim each credit.
+func (h *hearing) attach(ctx context.Context, r sqldb.Reader, _ Rules) error {
+	order := make([]*heard, 0, len(h.credits))
+	asks := make([]platform.Ask, 0, len(h.credits)+len(h.touches))
+	for _, c := range h.credits {
+		order = append(order, c)
+		asks = append(asks, platform.Ask{Bank: c.entry.Bank, SubAccount: c.entry.SubAccount, PayerKey: c.entry.PayerKey})
+	}
+	for _, t := range h.touches {
+		asks = append(asks, platform.Ask{Bank: t.Bank, SubAccount: t.SubAccount, PayerKey: t.BidderKey})
+	}
+	answers, err := platform.Claims(ctx, r, asks)
+	if err != nil {
+		return err
+	}
+	h.bids = map[sqldb.ID]platform.Claim{}
+	for i, claims := range answers {
+		for _, p := range claims {
+			h.bids[p.Bid.ID] = p
+		}
+		if i < len(order) {
+			h.claim(order[i], claims)
+		}
+	}
+	return nil
+}
+
+// claim sorts a credit's claims into the holder's and the payer's.
+func (h *hearing) claim(c *heard, claims []platform.Claim) {
+	for _, p := range claims {
+		key := claimKey{p.Lease.ID, p.Bid.ID}
+		one := h.claims[key]
+		if one == nil {
+			one = claimOf(p, h.now)
+			h.claims[key] = one
+		}
+		if p.Lease.Bank == c.entry.Bank && p.Lease.SubAccount == c.entry.SubAccount && c.entry.SubAccount != "" {
+			c.claims.Known = true
+			if one.inForce(c.credit.BookedAt) {
+				c.claims.Holder = one
+			}
+		}
+		if c.credit.PayerKey != "" && one.BidderKey == c.credit.PayerKey {
+			c.claims.OfPayer = append(c.claims.OfPayer, one)
+		}
+	}
+}
+
+func claimOf(p platform.Claim, now time.Time) *Claim {
+	return &Claim{LeaseID: p.Lease.ID, BidID: p.Bid.ID, LotID: p.Lot.ID, Lot: p.Lot.Number, Department: p.Lot.Department, Deposit: p.Lot.Deposit, OpensAt: p.Lot.OpensAt,
+		Opened: opened(p.Lot, now), SinglePayment: p.Lot.SinglePayment, BasicAccountRequired: p.Lot.BasicAccountRequired,
+		Bidder: p.Bid.Bidder, BidderKey: p.Bid.BidderKey, BidderAccount: p.Bid.BidderAccount, From: p.Lease.From, To: p.Lease.To}
+}

@@ -1,0 +1,141 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// Report is what a day came to: per account the proof of its balances, then how many credits got which verdict, then
+// every finding of the day. It is printed, served as JSON and drawn from nothing but what is stored.
+type Report struct {
+	Day      deposit.Day    `json:"day"`
+	Banks    []BankReport   `json:"banks"`
+	Counts   map[Code]int64 `json:"counts"`
+	Findings []FindingRow   `json:"findings"`
+}
+
+// BankReport is one parent account's day. Shortfall is statement minus notices.
+type BankReport struct {
+	Bank          string      `json:"bank"`
+	ParentAccount string      `json:"parent_account"`
+	Currency      string      `json:"currency"`
+	Proof         bank.Proof  `json:"proof"`
+	Opening       string      `json:"opening"` // "" when the bank does not tell
+	Credits       deposit.Fen `json:"credits"`
+	Debits        deposit.Fen `json:"debits"`
+	Closing       string      `json:"closing"` // "" when the bank does not tell
+	Gap           deposit.Fen `json:"gap"`     // closing − (opening + credits − debits)
+	Chain         Chain       `json:"chain"`
+	Statement     Sides       `json:"statement"`
+	Notices       Sides       `json:"notices"`
+	Shortfall     Shortfall   `json:"shortfall"`
+	AtRoundCap    bool        `json:"at_round_cap"`
+	State         string      `json:"state"` // OPEN, CLOSED; "" before the day was compared
+	Arrived       bool        `json:"statement_arrived"`
+}
+
+// Sides is a number of entries and what they come to.
+type Sides struct {
+	Entries int64       `json:"entries"`
+	Credits deposit.Fen `json:"credits"`
+	Debits  deposit.Fen `json:"debits"`
+}
+
+// Shortfall is what the statement has more than the notices; negative where notices have more.
+type Shortfall struct {
+	Credits deposit.Fen `json:"credits"`
+	Debits  deposit.Fen `json:"debits"`
+}
+
+// Mismatches says whether there is anything that a person has to look at.
+func (r *Report) Mismatches() bool {
+	for _, f := range r.Findings {
+		if f.State == Open || f.State == Explained {
+			return true
+		}
+	}
+	return false
+}
+
+// Report reads the day's report. It changes nothing and may be asked before the day is closed.
+func (d *Desk) Report(ctx context.Context, day deposit.Day) (*Report, error) {
+	r := &Report{Day: day, Banks: []BankReport{}, Findings: []FindingRow{}}
+	books, err := d.books(ctx, day)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range books {
+		one, err := d.bankReport(ctx, b, day)
+		if err != nil {
+			return nil, err
+		}
+		r.Banks = append(r.Banks, one)
+	}
+	if r.Counts, err = d.counts(ctx, day); err != nil {
+		return nil, err
+	}
+	if r.Findings, err = findingRows(ctx, d.db, "WHERE f.day = ? AND f.state <> 'CLEARED'", day); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(r.Findings, inReportOrder)
+	return r, nil
+}
+
+func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day) (BankReport, error) {
+	fig, err := d.look(ctx, b, day)
+	if err != nil {
+		return BankReport{}, err
+	}
+	one := BankReport{Bank: b.Bank, ParentAccount: b.ParentAccount, Currency: "CNY", Proof: bank.ProofNone, Chain: fig.chain,
+		Notices: Sides(fig.pushed), AtRoundCap: atRoundCap(fig.pushed.Entries)}
+	if s := fig.statement; s != nil {
+		one.Arrived, one.Proof, one.Credits, one.Debits, one.Gap = true, s.Proof, s.CreditSum, s.DebitSum, s.Gap
+		one.Statement = Sides{s.CreditCount + s.DebitCount, s.CreditSum, s.DebitSum}
+		one.Shortfall = Shortfall{s.CreditSum - fig.pushed.Credits, s.DebitSum - fig.pushed.Debits}
+		if s.KnowsOpening() {
+			one.Opening = s.Opening.String()
+		}
+		if s.KnowsClosing() {
+			one.Closing = s.Closing.String()
+		}
+	}
+	c, err := closingOf(ctx, d.db, b.Bank, b.ParentAccount, day)
+	if err != nil && !errors.Is(err, sqldb.ErrNone) {
+		return one, err
+	}
+	one.State = c.State
+	return one, nil
+}
+
+// counts tells how many of the day's credits got which verdict, and how many findings of the other kinds there are.
+// What sets a credit aside is counted once, as the finding.
+func (d *Desk) counts(ctx context.Context, day deposit.Day) (map[Code]int64, error) {
+	type count struct {
+		Code Code
+		N    int64
+	}
+	rows, err := sqldb.Select(ctx, d.db, func(c *count) []any { return []any{&c.Code, &c.N} },
+		"SELECT m.verdict, COUNT(*) FROM entries AS e JOIN matches AS m ON m.entry_id = e.id WHERE e.booking_date = ? AND m.verdict NOT IN ('ADVICE_CONFLICT','ADVICE_ORPHAN') GROUP BY m.verdict "+
+			"UNION ALL SELECT code, COUNT(*) FROM findings WHERE day = ? AND kind <> 'CREDIT' AND state <> 'CLEARED' GROUP BY code", day, day)
+	all := map[Code]int64{}
+	for _, c := range rows {
+		all[c.Code] += c.N
+	}
+	return all, err
+}
+
+// FindingQuery says which findings are wanted; "" wants all. After is the cursor that the page before gave.
+type FindingQuery struct {
+	Day        deposit.Day
+	Bank       string
+	Code       Code
+	State      string
+	Department string
+	After      string
+	Limit      int
+}

@@ -1,0 +1,103 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// Seal closes a past day's audit trail: a hash over the day's events and the seal before. Whoever changes, adds or takes
+// away an event later must recompute every seal since, which a seal kept elsewhere shows.
+type Seal struct {
+	Day    deposit.Day
+	Events int64
+	Hash   string
+}
+
+var seals = sqldb.NewTable("seals", "day, event_count, hash", func(s *Seal) []any { return []any{&s.Day, &s.Events, &s.Hash} })
+
+// sealDays seals every past day that has events and no seal yet.
+func (d *Desk) sealDays(ctx context.Context, by string) error {
+	last, err := seals.One(ctx, d.db, "ORDER BY day DESC LIMIT 1")
+	if err != nil && !errors.Is(err, sqldb.ErrNone) {
+		return err
+	}
+	days, err := sqldb.Select(ctx, d.db, func(day *string) []any { return []any{day} },
+		"SELECT DISTINCT SUBSTR(at, 1, 10) FROM events WHERE at >= ? AND at < ? ORDER BY 1", after(last.Day), sqldb.At(deposit.DayOf(d.db.Now()).Start()))
+	if err != nil {
+		return err
+	}
+	for _, day := range days {
+		s, err := d.sealOf(ctx, deposit.Day(day), last.Hash)
+		if err != nil {
+			return err
+		}
+		err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error { return seals.Insert(ctx, tx, s) })
+		if errors.Is(err, sqldb.ErrTaken) {
+			return nil // another replica seals
+		}
+		if err != nil {
+			return err
+		}
+		last = s
+	}
+	return nil
+}
+
+// after is the first instant that a seal does not cover.
+func after(day deposit.Day) string {
+	if day == "" {
+		return sqldb.At(deposit.Day("2000-01-01").Start())
+	}
+	return sqldb.At(day.Add(1).Start())
+}
+
+// sealOf computes the seal of a day.
+func (d *Desk) sealOf(ctx context.Context, day deposit.Day, before string) (Seal, error) {
+	digest := sha256.New()
+	_, _ = fmt.Fprintf(digest, "%s\n%s\n", before, day)
+	s := Seal{Day: day}
+	err := sqldb.Events.Each(ctx, d.db, "WHERE at >= ? AND at < ? ORDER BY seq", []any{sqldb.At(day.Start()), sqldb.At(day.Add(1).Start())}, func(e *sqldb.Event) error {
+		s.Events++
+		return writeEvent(digest, e)
+	})
+	s.Hash = hex.EncodeToString(digest.Sum(nil))
+	return s, err
+}
+
+// writeEvent writes an event in a form that no other event has: each field behind its length.
+func writeEvent(digest hash.Hash, e *sqldb.Event) error {
+	for _, field := range []string{fmt.Sprint(e.Seq), sqldb.At(e.At), e.By, e.Table, e.Row.String(), e.Was, e.Became, e.Note} {
+		if _, err := fmt.Fprintf(digest, "%d:%s", len(field), field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// brokenSeals recomputes every seal and names the days whose events are not those that were sealed.
+func (d *Desk) brokenSeals(ctx context.Context) ([]string, error) {
+	all, err := seals.All(ctx, d.db, "ORDER BY day")
+	if err != nil {
+		return nil, err
+	}
+	var broken []string
+	before := ""
+	for _, kept := range all {
+		s, err := d.sealOf(ctx, kept.Day, before)
+		if err != nil {
+			return nil, err
+		}
+		if s != kept {
+			broken = append(broken, string(kept.Day))
+		}
+		before = kept.Hash
+	}
+	return broken, nil
+}

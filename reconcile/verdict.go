@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"slices"
+	"strings"
+)
+
+// Code names a verdict on a credit or a bid, a reason for it, or a finding of the closing.
+type Code string
+
+// The verdicts on a credit, in the order in which they are tried: the first that fits is the verdict.
+const (
+	Reversed          Code = "REVERSED"
+	ReturnedRefund    Code = "RETURNED_REFUND"
+	PaidToParent      Code = "PAID_TO_PARENT"
+	UnknownSubAccount Code = "UNKNOWN_SUB_ACCOUNT"
+	WrongSubAccount   Code = "WRONG_SUB_ACCOUNT"
+	ThirdPartyPayer   Code = "THIRD_PARTY_PAYER"
+	LateCredit        Code = "LATE_CREDIT"
+	NotBasicAccount   Code = "NOT_BASIC_ACCOUNT"
+	Underpaid         Code = "UNDERPAID"
+	DuplicatePayment  Code = "DUPLICATE_PAYMENT"
+	Overpaid          Code = "OVERPAID"
+	Matched           Code = "MATCHED"
+)
+
+// Unpaid is the verdict on a bid without a deposit at opening; one with too little is Underpaid.
+const Unpaid Code = "UNPAID"
+
+// What the closing of a day finds. The first two set a credit aside, as its verdict, until a person has asked the bank.
+const (
+	AdviceConflict  Code = "ADVICE_CONFLICT"
+	AdviceOrphan    Code = "ADVICE_ORPHAN"
+	AdviceMissing   Code = "ADVICE_MISSING"
+	AdviceDelayed   Code = "ADVICE_DELAYED"
+	BalanceMismatch Code = "BALANCE_MISMATCH"
+	ChainBroken     Code = "CHAIN_BROKEN"
+	Violated        Code = "INVARIANT_VIOLATED"
+)
+
+// Reasons that are not verdicts of their own.
+const (
+	NotLeased             Code = "NOT_LEASED"              // the number is ours, but nobody held it at that time
+	SplitPayment          Code = "SPLIT_PAYMENT"           // one of several credits that reach the deposit together
+	SinglePaymentRequired Code = "SINGLE_PAYMENT_REQUIRED" // the lot demands the deposit in one payment
+	NameVariant           Code = "NAME_VARIANT"            // the payer is the holder by the key of the name, not to the letter
+	PersonalPayer         Code = "PERSONAL_PAYER"          // a person paid in a company's place
+	PartialPayment        Code = "PARTIAL_PAYMENT"         // not yet the deposit, and the opening is still to come
+)
+
+// Department is who has to act on a finding.
+type Department string
+
+// The departments of the plan. Business is the lot's own department.
+const (
+	Finance  Department = "综合科"
+	IT       Department = "信息技术科"
+	Business Department = ""
+)
+
+// meaning is what people need to know of a code.
+type meaning struct {
+	name       string // Chinese, for reports
+	acts       Department
+	refundable bool // the money goes back unless somebody decides otherwise
+}
+
+var meanings = map[Code]meaning{
+	Reversed:          {"已冲正", Finance, false},
+	ReturnedRefund:    {"退款退汇", Finance, false},
+	PaidToParent:      {"汇入母账户", Finance, true},
+	UnknownSubAccount: {"子账号不明", Finance, true},
+	WrongSubAccount:   {"汇错子账号", Business, true},
+	ThirdPartyPayer:   {"非投标人汇款", Business, true},
+	LateCredit:        {"晚于开标时间汇入", Finance, true},
+	NotBasicAccount:   {"非基本账户", Business, true},
+	Underpaid:         {"少缴", Business, true},
+	DuplicatePayment:  {"重复缴纳", Finance, true},
+	Overpaid:          {"多缴", Finance, true},
+	Matched:           {"已匹配", Finance, false},
+	Unpaid:            {"未缴纳", Business, false},
+
+	AdviceConflict:  {"到账信息矛盾", Finance, false},
+	AdviceOrphan:    {"有通知无流水", Finance, false},
+	AdviceMissing:   {"有流水无通知", IT, false},
+	AdviceDelayed:   {"通知迟到", IT, false},
+	BalanceMismatch: {"余额不平", Finance, false},
+	ChainBroken:     {"期初与上日期末不符", Finance, false},
+	Violated:        {"内部校验不通过", IT, false},
+
+	NotLeased:             {"子账号当时未分配", Finance, false},
+	SplitPayment:          {"分笔缴纳", Finance, false},
+	SinglePaymentRequired: {"须一次性足额缴纳", Business, false},
+	NameVariant:           {"户名写法不同", Finance, false},
+	PersonalPayer:         {"个人代缴", Business, false},
+	PartialPayment:        {"部分到账", Finance, false},
+}
+
+// Name is the Chinese name of a code.
+func (c Code) Name() string { return meanings[c].name }
+
+// Refundable says whether money with this verdict goes back to whoever paid it.
+func (c Code) Refundable() bool { return meanings[c].refundable }
+
+// verdicts lists the codes that a credit's verdict can be, in the order of trying.
+var verdicts = []Code{Reversed, ReturnedRefund, PaidToParent, UnknownSubAccount, WrongSubAccount, ThirdPartyPayer,
+	LateCredit, NotBasicAccount, Underpaid, DuplicatePayment, Overpaid, Matched}
+
+// Codes lists every verdict and finding, in the order in which reports tell them.
+func Codes() []Code {
+	return append(slices.Clone(verdicts), Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken, Violated)
+}
+
+// joinCodes writes reasons as they stand in files and rows: "LATE_CREDIT;NAME_VARIANT".
+func joinCodes(codes []Code) string {
+	parts := make([]string, len(codes))
+	for i, c := range codes {
+		parts[i] = string(c)
+	}
+	return strings.Join(parts, ";")
+}
+
+func splitCodes(s string) []Code {
+	codes := []Code{}
+	for part := range strings.SplitSeq(s, ";") {
+		if part != "" {
+			codes = append(codes, Code(part))
+		}
+	}
+	return codes
+}

@@ -1,0 +1,246 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/platform/deposit"
+)
+
+// FindingRow is a finding with what people need to see beside it.
+type FindingRow struct {
+	ID              sqldb.ID    `json:"id"`
+	Kind            FindingKind `json:"kind"`
+	Code            Code        `json:"code"`
+	Reasons         []Code      `json:"reasons"`
+	Day             deposit.Day `json:"day"`
+	Bank            string      `json:"bank"`
+	ParentAccount   string      `json:"parent_account"`
+	SubAccount      string      `json:"sub_account"`
+	Serial          string      `json:"bank_serial"`
+	BookedAt        *time.Time  `json:"booked_at,omitempty"`
+	Amount          deposit.Fen `json:"amount"`
+	Payer           string      `json:"payer_name"`
+	Credit          sqldb.ID    `json:"credit"` // the entry, where the finding is about one
+	Lot             string      `json:"lot"`
+	Bidder          string      `json:"bidder"`
+	SuggestedLot    string      `json:"suggested_lot"`
+	SuggestedBidder string      `json:"suggested_bidder"`
+	Department      string      `json:"department"`
+	Detail          string      `json:"detail"`
+	State           string      `json:"state"`
+	Version         int64       `json:"version"`
+	FoundAt         time.Time   `json:"found_at"`
+}
+
+const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.detail, f.state, f.version, f.found_at, " +
+	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), COALESCE(e.payer_name, ''), " +
+	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " +
+	"LEFT JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.bid_id LEFT JOIN lots AS l ON l.id = f.lot_id " +
+	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid LEFT JOIN lots AS sl ON sl.id = sb.lot_id "
+
+// findingRows reads findings with the rows they speak of.
+func findingRows(ctx context.Context, r sqldb.Reader, tail string, args ...any) ([]FindingRow, error) {
+	type row struct {
+		FindingRow
+		reasons string
+		booked  time.Time
+	}
+	rows, err := sqldb.Select(ctx, r, func(f *row) []any {
+		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
+			&f.Credit, &f.SubAccount, &f.Serial, sqldb.Wall(&f.booked), &f.Payer, &f.Lot, &f.Bidder, &f.SuggestedLot, &f.SuggestedBidder}
+	}, findingText+tail, args...)
+	all := make([]FindingRow, len(rows))
+	for i, f := range rows {
+		all[i] = f.FindingRow
+		all[i].Reasons = splitCodes(f.reasons)
+		if !f.booked.IsZero() {
+			all[i].BookedAt = &f.booked
+		}
+	}
+	return all, err
+}
+
+// inReportOrder is by account, then what was found, then the time of the booking.
+func inReportOrder(a, b FindingRow) int {
+	var at, bt time.Time
+	if a.BookedAt != nil {
+		at = *a.BookedAt
+	}
+	if b.BookedAt != nil {
+		bt = *b.BookedAt
+	}
+	return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code),
+		at.Compare(bt), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Lot, b.Lot), cmp.Compare(a.Bidder, b.Bidder), cmp.Compare(a.ID, b.ID))
+}
+
+// mostFindings is how many findings a page holds at most.
+const mostFindings = 200
+
+// Findings lists findings, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
+func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow, next string, err error) {
+	if q.Limit <= 0 || q.Limit > mostFindings {
+		q.Limit = mostFindings
+	}
+	var where []string
+	var args []any
+	only := func(text, value string) {
+		if value != "" {
+			where, args = append(where, text), append(args, value)
+		}
+	}
+	only("f.day = ?", string(q.Day))
+	only("f.bank = ?", q.Bank)
+	only("f.code = ?", string(q.Code))
+	only("f.state = ?", q.State)
+	only("f.department = ?", q.Department)
+	if q.After != "" {
+		day, id, err := readCursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = append(where, "(f.day < ? OR f.day = ? AND f.id < ?)"), append(args, day, day, id)
+	}
+	tail := "ORDER BY f.day DESC, f.id DESC LIMIT ?"
+	if len(where) > 0 {
+		tail = "WHERE " + strings.Join(where, " AND ") + " " + tail
+	}
+	page, err = findingRows(ctx, d.db, tail, append(args, q.Limit+1)...)
+	if err != nil || len(page) <= q.Limit {
+		return page, "", err
+	}
+	page = page[:q.Limit]
+	last := page[q.Limit-1]
+	return page, base64.RawURLEncoding.EncodeToString([]byte(string(last.Day) + "|" + last.ID.String())), nil
+}
+
+func readCursor(s string) (deposit.Day, sqldb.ID, error) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	text, key, ok := strings.Cut(string(b), "|")
+	day, dayErr := deposit.ParseDay(text)
+	id, idErr := sqldb.ParseID(key)
+	if err != nil || !ok || dayErr != nil || idErr != nil {
+		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
+	}
+	return day, id, nil
+}
+
+// CreditView is a credit with its verdict, its sightings and its history.
+type CreditView struct {
+	ID            sqldb.ID       `json:"id"`
+	Bank          string         `json:"bank"`
+	ParentAccount string         `json:"parent_account"`
+	SubAccount    string         `json:"sub_account"`
+	BookingDate   deposit.Day    `json:"booking_date"`
+	BookedAt      time.Time      `json:"booked_at"`
+	Serial        string         `json:"bank_serial"`
+	SerialSeq     int            `json:"serial_seq"`
+	Direction     bank.Direction `json:"direction"`
+	Reversal      bool           `json:"reversal"`
+	ReversalOf    string         `json:"reversal_of"`
+	Amount        deposit.Fen    `json:"amount"`
+	PayerName     string         `json:"payer_name"`
+	PayerAccount  string         `json:"payer_account"`
+	PayerBank     string         `json:"payer_bank"`
+	PayerBankCode string         `json:"payer_bank_code"`
+	Remark        string         `json:"remark"`
+	Verdict       Code           `json:"verdict"` // "" while it waits to be judged, and for debits
+	Reasons       []Code         `json:"reasons"`
+	Lot           string         `json:"lot"`
+	Bidder        string         `json:"bidder"`
+	Counted       deposit.Fen    `json:"counted"` // what of it counts towards the deposit
+	SuggestedLot  string         `json:"suggested_lot"`
+	Suggested     string         `json:"suggested_bidder"`
+	Sightings     []SightingView `json:"sightings"`
+	Conflicts     []ConflictView `json:"conflicts"`
+	History       []EventView    `json:"history"`
+}
+
+// SightingView tells where the credit was seen.
+type SightingView struct {
+	Source string    `json:"source"` // NOTICE or STATEMENT
+	File   sqldb.ID  `json:"file"`
+	SeenAt time.Time `json:"seen_at"`
+}
+
+// ConflictView is a sighting that says something else.
+type ConflictView struct {
+	Source  string    `json:"source"`
+	File    sqldb.ID  `json:"file"`
+	SeenAt  time.Time `json:"seen_at"`
+	Fields  string    `json:"fields"`
+	Content string    `json:"content"`
+}
+
+// EventView is a line of the audit trail.
+type EventView struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Was    string    `json:"was"`
+	Became string    `json:"became"`
+	Note   string    `json:"note"`
+}
+
+// Credit shows one entry with everything that is known of it. NotFound if there is none.
+func (d *Desk) Credit(ctx context.Context, id sqldb.ID) (*CreditView, error) {
+	e, err := bank.EntryByID(ctx, d.db, id)
+	if errors.Is(err, sqldb.ErrNone) {
+		return nil, deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账")
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &CreditView{ID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, BookedAt: e.BookedAt,
+		Serial: e.Serial, SerialSeq: e.SerialSeq, Direction: e.Direction, Reversal: e.Reversal == bank.Reverses, ReversalOf: e.ReversalOf, Amount: e.Amount,
+		PayerName: e.PayerName, PayerAccount: e.PayerAccount, PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
+		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
+	return v, errors.Join(d.viewVerdict(ctx, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
+}
+
+func (d *Desk) viewVerdict(ctx context.Context, v *CreditView) error {
+	found, err := matchesOf(ctx, d.db, []sqldb.ID{v.ID})
+	m, ok := found[v.ID]
+	if err != nil || !ok {
+		return err
+	}
+	v.Verdict, v.Reasons, v.Counted = m.Verdict, splitCodes(m.Reasons), m.Counted
+	bids, err := platform.BidsByID(ctx, d.db, []sqldb.ID{m.BidID, m.SuggestedBid})
+	if err != nil {
+		return err
+	}
+	lots, err := platform.LotsByID(ctx, d.db, []sqldb.ID{m.LotID, bids[m.SuggestedBid].LotID})
+	v.Lot, v.Bidder = lots[m.LotID].Number, bids[m.BidID].Bidder
+	v.SuggestedLot, v.Suggested = lots[bids[m.SuggestedBid].LotID].Number, bids[m.SuggestedBid].Bidder
+	return err
+}
+
+func (d *Desk) viewSightings(ctx context.Context, v *CreditView) error {
+	name := map[bank.Source]string{bank.FromNotice: "NOTICE", bank.FromStatement: "STATEMENT"}
+	seen, err := bank.SightingsOf(ctx, d.db, v.ID)
+	for _, s := range seen {
+		v.Sightings = append(v.Sightings, SightingView{name[s.Source], s.FileID, s.SeenAt})
+	}
+	if err != nil {
+		return err
+	}
+	against, err := bank.ConflictsOf(ctx, d.db, []sqldb.ID{v.ID})
+	for _, c := range against {
+		v.Conflicts = append(v.Conflicts, ConflictView{name[c.Source], c.FileID, c.SeenAt, c.Fields, c.Content})
+	}
+	return err
+}
+
+func (d *Desk) viewHistory(ctx context.Context, v *CreditView) error {
+	events, err := sqldb.Events.All(ctx, d.db, "WHERE row_id = ? ORDER BY seq", v.ID)
+	for _, e := range events {
+		v.History = append(v.History, EventView{e.At, e.By, e.Was, e.Became, e.Note})
+	}
+	return err
+}
