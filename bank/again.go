@@ -8,14 +8,15 @@ import (
 
 // What follows makes storing the same sightings again change nothing: rows that are there already are left out.
 
-// unseen leaves out the sightings that are recorded or about to be, and of two of one entry in one file the second.
-func unseen(ctx context.Context, r sqldb.Reader, all, fresh []Sighting) ([]Sighting, error) {
+// unseen leaves out the sightings that are recorded or about to be. repeats are the lines, by ordinal, that say again what
+// another line of the file has said; a line that is only read again is none.
+func unseen(ctx context.Context, r sqldb.Reader, all, fresh []Sighting) (rest []Sighting, repeats []int, err error) {
 	if len(all) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	there := map[sqldb.ID]bool{}
+	there := map[sqldb.ID]int{}
 	for _, s := range fresh {
-		there[s.EntryID] = true
+		there[s.EntryID] = s.Ordinal
 	}
 	args := []any{all[0].Source, all[0].FileID}
 	for _, s := range all {
@@ -23,9 +24,18 @@ func unseen(ctx context.Context, r sqldb.Reader, all, fresh []Sighting) ([]Sight
 	}
 	rows, err := sightings.All(ctx, r, "WHERE source = ? AND file_id = ? AND entry_id IN "+sqldb.In(len(all)), args...)
 	for _, s := range rows {
-		there[s.EntryID] = true
+		there[s.EntryID] = s.Ordinal
 	}
-	return first(all, there, func(s Sighting) sqldb.ID { return s.EntryID }), err
+	for _, s := range all {
+		switch ordinal, seen := there[s.EntryID]; {
+		case !seen:
+			there[s.EntryID] = s.Ordinal
+			rest = append(rest, s)
+		case ordinal != s.Ordinal:
+			repeats = append(repeats, s.Ordinal)
+		}
+	}
+	return rest, repeats, err
 }
 
 // unknownConflicts leaves out the contradictions that are kept already.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"io"
 
 	"depositd/platform/deposit"
@@ -18,7 +19,7 @@ import (
 //   - The serial is the bank's AcctSvcrRef of the entry, else of its transaction, else NtryRef; without any, "~" and a
 //     digest of the content. TxId and EndToEndId are the payer's and may repeat, so that they are never the serial.
 //   - An entry whose transactions add up to it is an Entry for each of them, numbered from 1, unless the bank is said to
-//     notify in aggregate. Where they do not add up it is one Entry.
+//     notify in aggregate. Where they do not add up it is one Entry, which names what they have in common.
 //   - An entry that is not booked (Sts PDNG, INFO …) or of amount zero is read, and is no Entry.
 var camt = &Adapter{Name: "camt", Title: "ISO 20022 camt.052/053/054", Notice: camtNotice, Statement: camtFile}
 
@@ -68,7 +69,7 @@ func camtFile(b *Bank, file io.Reader, sink Sink) error {
 func camtHandOn(b *Bank, c *camtReader, sink Sink) error {
 	for {
 		s, err := c.statement()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -87,7 +88,7 @@ type camtHanding struct {
 	sink    Sink
 	read    *camtStatement
 	said    Statement
-	handed  camtTally                 // of the entries handed on, against those that were fit to be
+	moves   camtTally                 // by how much the claims of the file move on the way, see end
 	repeats map[[sha256.Size]byte]int // how often a content without serial has come; empty where the bank gives serials
 }
 
@@ -172,7 +173,7 @@ func (h *camtHanding) end() {
 		moved += *claimed
 		return &moved
 	}
-	d, m := h.read.Declared, h.handed
+	d, m := h.read.Declared, h.moves
 	h.said.Declared = Declared{
 		Entries: count(d.Entries, m.Credits+m.Debits), Credits: count(d.Credits, m.Credits), Debits: count(d.Debits, m.Debits),
 		Sum: sum(d.Sum, m.CreditSum+m.DebitSum), CreditSum: sum(d.CreditSum, m.CreditSum), DebitSum: sum(d.DebitSum, m.DebitSum),
@@ -220,8 +221,8 @@ func (h *camtHanding) entry(n *camtEntry) error {
 // moved notes how the claims of the file move against what is handed on.
 func (h *camtHanding) moved(n *camtEntry, count int, sum deposit.Fen) {
 	if n.Direction == Credit {
-		h.handed.Credits, h.handed.CreditSum = h.handed.Credits+count, h.handed.CreditSum+sum
+		h.moves.Credits, h.moves.CreditSum = h.moves.Credits+count, h.moves.CreditSum+sum
 		return
 	}
-	h.handed.Debits, h.handed.DebitSum = h.handed.Debits+count, h.handed.DebitSum+sum
+	h.moves.Debits, h.moves.DebitSum = h.moves.Debits+count, h.moves.DebitSum+sum
 }

@@ -180,7 +180,7 @@ func readCamt(t *testing.T, name string) (all []camtRead, err error) {
 	c := newCamtReader(file)
 	for {
 		s, err := c.statement()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {

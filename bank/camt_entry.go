@@ -27,7 +27,7 @@ type camtEntry struct {
 type camtDetail struct {
 	Ref, Original    string // AcctSvcrRef, and the reference of the original where the bank names one
 	EndToEnd, TxID   string
-	Amount           *deposit.Fen // nil where it says none that can be read; below zero where it goes against Direction ""
+	Amount           *deposit.Fen // nil where it says none that can be read
 	Currency         string
 	Direction        Direction // "" where it says none: the entry's
 	Debtor, Creditor camtParty

@@ -141,7 +141,7 @@ func TestCamtLargeRecords(t *testing.T) {
 		t.Errorf("%d entries, error %v", len(sink.entries), err)
 	}
 	for name, file := range map[string]string{
-		"transactions": batch(maxDetails + 1),
+		"transactions": ntryFile("<Ntry>" + strings.Repeat("<TxDtls/>", maxDetails+1) + "</Ntry>"),
 		"elements":     ntryFile("<Ntry>" + strings.Repeat("<X/>", maxElements+1) + "</Ntry>"),
 		"a head":       headFile("<Acct>"+strings.Repeat("<X/>", maxElements+1)+"</Acct>", ""),
 	} {

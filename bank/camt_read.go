@@ -2,6 +2,7 @@ package bank
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ type camtTally struct {
 func (c *camtReader) statement() (*camtStatement, error) {
 	for {
 		t, err := c.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, c.ended()
 		}
 		if err != nil {

@@ -197,3 +197,56 @@ func (s *counted) Begin(Statement) error { return nil }
 func (s *counted) Entry(*Entry) error    { s.entries++; return nil }
 func (s *counted) Fault(Fault) error     { s.faults++; return nil }
 func (s *counted) End(Statement) error   { return nil }
+
+// TestValues holds single values of rows: what csv refuses, and what the banks' own layouts take.
+func TestValues(t *testing.T) {
+	row := csvRow("S1", ourParent, "2026-06-12", "C", "", "")
+	const piped = "S9|0|20260612|20260612090000||C|5.00|0||甲公司|62||||"
+	for _, x := range []struct {
+		adapter   *Adapter
+		old, with string
+		code      string // "": read as five yuan
+	}{
+		{csvAdapter, ",5.00,", ",5,", ""},
+		{csvAdapter, ",5.00,", ",5.000,", "amount_decimals"},
+		{csvAdapter, ",5.00,", ",5.005,", "amount_decimals"},
+		{csvAdapter, ",5.00,", ",500000000000,", "amount_too_large"},
+		{csvAdapter, ",5.00,", `,"5,000.00",`, "amount_malformed"},
+		{csvAdapter, ",5.00,", ",5e3,", "amount_malformed"},
+		{csvAdapter, ",5.00,", ",NaN,", "amount_malformed"},
+		{csvAdapter, ",5.00,", ",５.00,", "amount_malformed"},
+		{csvAdapter, ",5.00,", ",,", "amount_malformed"},
+		{csvAdapter, "09:00:00", "09:00:00.5", "booked_at_malformed"},
+		{csvAdapter, "09:00:00", "24:00:00", "booked_at_malformed"},
+		{csvAdapter, "09:00:00", "23:59:59", ""},
+		{csvAdapter, ",2026-06-12,", ",2024-02-29,", ""},
+		{csvAdapter, ",2026-06-12,", ",2026-02-29,", "booking_date_malformed"},
+		{csvAdapter, ",2026-06-12,", ",1926-06-12,", "booking_date_range"},
+		{csvAdapter, ",甲公司,", "," + strings.Repeat("甲", 200) + ",", ""},
+		{csvAdapter, ",甲公司,", "," + strings.Repeat("甲", 201) + ",", "payer_name_too_long"},
+		{csvAdapter, ",某银行,", ",某\x00银行,", "payer_bank_malformed"},
+		{csvAdapter, ",62,", ",6.21700E+18,", "payer_account_scientific"},
+		{delimitedAdapter, "|5.00|", "|5.000|", ""},
+		{delimitedAdapter, "|5.00|", "|5.005|", "amount_decimals"},
+		{delimitedAdapter, "|5.00|", "|--5.00|", "amount_negative"},
+		{delimitedAdapter, "|5.00|", "|-0.00|", "amount_zero"},
+		{delimitedAdapter, "20260612090000", "20260612090000.5", "booked_at_malformed"},
+		{delimitedAdapter, "20260612090000", "20260612", "booked_at_malformed"},
+		{delimitedAdapter, "S9|0|", "S9||", ""},
+		{delimitedAdapter, "S9|0|", "S9|-1|", "serial_seq_malformed"},
+		{delimitedAdapter, "S9|0|", "S9|999999999|", "serial_seq_malformed"},
+	} {
+		file := csvHeader + strings.Replace(row, x.old, x.with, 1)
+		if x.adapter == delimitedAdapter {
+			file = delimitedDay(strings.Replace(piped, x.old, x.with, 1))
+		}
+		s, err := takeApart(x.adapter, []byte(file))
+		if err != nil {
+			t.Errorf("%s with %q: %v", x.adapter.Name, x.with, err)
+			continue
+		}
+		if x.code == "" && (len(s.entries) != 1 || s.entries[0].Amount != 500) || x.code != "" && (len(s.faults) != 1 || s.faults[0].Code != x.code) {
+			t.Errorf("%s with %q: entries %+v, faults %+v; want %q", x.adapter.Name, x.with, s.entries, s.faults, x.code)
+		}
+	}
+}

@@ -87,8 +87,9 @@ const imported = "IMPORTED"
 // keepFile stores the bytes of a file under the hash of them, and gives the key under which they stand.
 func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, file io.ReadSeeker) (sqldb.ID, error) {
 	digest := sha256.New()
-	size, err := io.Copy(digest, file)
-	if err != nil {
+	_, err := file.Seek(0, io.SeekStart)
+	size, copied := io.Copy(digest, file)
+	if err := errors.Join(err, copied); err != nil {
 		return 0, fmt.Errorf("read the statement: %w", err)
 	}
 	if size == 0 {

@@ -94,7 +94,6 @@ func (l *loading) Entry(e *Entry) error {
 		refusal := deposit.AsRefusal(err)
 		return l.Fault(Fault{Line: l.ordinal + l.faults + 1, Column: 1, Code: refusal.Code, Text: refusal.Text, Raw: line.Serial})
 	}
-	l.current.count(&line)
 	l.waiting = append(l.waiting, line)
 	if len(l.waiting) < linesAtOnce {
 		return nil
@@ -117,8 +116,25 @@ func (l *loading) End(s Statement) error {
 	if l.said == nil {
 		l.said = map[book]Statement{}
 	}
-	l.said[book{l.current.ParentAccount, l.current.Day}] = s
+	b := book{l.current.ParentAccount, l.current.Day}
+	if before, more := l.said[b]; more {
+		s = joined(before, s)
+	}
+	l.said[b] = s
 	return l.flush()
+}
+
+// joined is what two statements of one account's day in one file say together: the first one's opening, the last one's
+// closing, and claims that were made for one of them only count for nothing.
+func joined(a, b Statement) Statement {
+	if a.Opening != nil {
+		b.Opening = a.Opening
+	}
+	if b.Closing == nil {
+		b.Closing = a.Closing
+	}
+	b.Declared = Undeclared
+	return b
 }
 
 // flush stores the lines that wait.
@@ -126,9 +142,10 @@ func (l *loading) flush() error {
 	if len(l.waiting) == 0 && len(l.bad) == 0 {
 		return nil
 	}
-	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
+	var stored tally
+	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) (err error) {
 		if len(l.waiting) > 0 {
-			if _, err := store(l.ctx, tx, l.waiting, FromStatement, l.current.ID, l.ordinal); err != nil {
+			if stored, err = store(l.ctx, tx, l.waiting, FromStatement, l.current.ID, l.ordinal); err != nil {
 				return err
 			}
 		}
@@ -136,6 +153,11 @@ func (l *loading) flush() error {
 	})
 	if err != nil {
 		return fmt.Errorf("store lines of a statement: %w", err)
+	}
+	for i := range l.waiting {
+		if !slices.Contains(stored.repeats, l.ordinal+i) { // the same line again is the same money
+			l.current.count(&l.waiting[i])
+		}
 	}
 	l.ordinal += len(l.waiting)
 	l.waiting, l.bad = l.waiting[:0], nil

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,10 @@ func cut(s string, most int) string {
 }
 
 // tally is what storing some sightings came to.
-type tally struct{ seen, fresh, conflicting int }
+type tally struct {
+	seen, fresh, conflicting int
+	repeats                  []int // the ordinals of lines that say again what another line of the file has said
+}
 
 func (t tally) outcome() Outcome {
 	switch {
@@ -222,12 +226,17 @@ func store(ctx context.Context, tx *sqldb.Tx, seen []Entry, source Source, file 
 		}
 	}
 	t.fresh, t.conflicting = len(fresh), len(against)
+	contradicts := make(map[int]bool, len(against))
+	for _, c := range against {
+		contradicts[c.Ordinal] = true
+	}
 	if against, err = unknownConflicts(ctx, tx, against); err != nil {
 		return t, err
 	}
-	if again, err = unseen(ctx, tx, again, sights); err != nil {
+	if again, t.repeats, err = unseen(ctx, tx, again, sights); err != nil {
 		return t, err
 	}
+	t.repeats = slices.DeleteFunc(t.repeats, func(ordinal int) bool { return contradicts[ordinal] })
 	for _, c := range against {
 		judge = append(judge, Pending{c.EntryID, c.ID})
 	}

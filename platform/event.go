@@ -73,6 +73,7 @@ type EventOrder struct {
 	Bidder     string    // whose bid was withdrawn or revoked; the winner of an award or contract, where it is said
 	HappenedAt time.Time // by the platform's clock
 	OpensAt    time.Time // the new opening, of OPENING_MOVED and RETENDERED only
+	Postponed  bool      // the opening was said to be postponed: it may only become later
 	Note       string    // at most 400 characters
 }
 
@@ -119,7 +120,7 @@ func (o *EventOrder) check(calledAt time.Time) error {
 		allowText("bidder", &o.Bidder, 200),
 		allowText("note", &o.Note, 400),
 		requireTime("happened_at", &o.HappenedAt),
-		allowTime("opens_at", &o.OpensAt),
+		allowTime("opening_at", &o.OpensAt),
 	} {
 		if err != nil {
 			return err
@@ -132,12 +133,12 @@ func (o *EventOrder) check(calledAt time.Time) error {
 	case o.HappenedAt.After(calledAt.Add(mostAhead)):
 		return deposit.Refuse(deposit.Invalid, "event_in_future", "happened_at 事件时间晚于当前时间，请核对平台时钟")
 	case kind.opensAt == '!' && !o.OpensAt.After(o.HappenedAt):
-		return deposit.Refuse(deposit.Invalid, "opening_past", "opens_at 新的开标时间必须填写，且晚于事件时间")
+		return deposit.Refuse(deposit.Invalid, "opening_past", "opening_at 新的开标时间必须填写，且晚于事件时间")
 	}
 	if err := allowed(kind.bidder, "bidder", o.Bidder == "", kind.name); err != nil {
 		return err
 	}
-	return allowed(kind.opensAt, "opens_at", o.OpensAt.IsZero(), kind.name)
+	return allowed(kind.opensAt, "opening_at", o.OpensAt.IsZero(), kind.name)
 }
 
 func allowed(need byte, field string, empty bool, kind string) error {
@@ -275,6 +276,9 @@ func (l Lot) after(o EventOrder) (Lot, error) {
 		}
 		l.OpenedAt = o.HappenedAt
 	case EventOpeningMoved, EventRetendered:
+		if o.Postponed && !o.OpensAt.After(l.OpensAt) {
+			return l, deposit.Refuse(deposit.Conflict, "not_postponed", "opens_at 推迟后的开标时间须晚于原定的 ", deposit.Wall(l.OpensAt), "；如为提前，请推送开标时间变更")
+		}
 		l.OpensAt, l.OpenedAt = o.OpensAt, time.Time{}
 	}
 	l.State = LotState(next)

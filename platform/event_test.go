@@ -238,9 +238,9 @@ func TestRecordRefusesWhatIsNoEvent(t *testing.T) {
 			{"five minutes ahead", EventFailed, func(o *EventOrder) { o.HappenedAt = noon.Add(5*time.Minute + time.Millisecond) }, deposit.Invalid, "event_in_future", "happened_at"},
 			{"withdrawn by nobody", EventBidWithdrawn, func(o *EventOrder) { o.Bidder = "" }, deposit.Invalid, "field_missing", "bidder"},
 			{"opened by a bidder", EventOpened, func(o *EventOrder) { o.Bidder = "海岳建设有限公司" }, deposit.Invalid, "field_unexpected", "bidder"},
-			{"moved to nowhere", EventOpeningMoved, func(o *EventOrder) { o.OpensAt = time.Time{} }, deposit.Invalid, "opening_past", "opens_at"},
-			{"moved to the past", EventOpeningMoved, func(o *EventOrder) { o.OpensAt = o.HappenedAt }, deposit.Invalid, "opening_past", "opens_at"},
-			{"opened with a new opening", EventOpened, func(o *EventOrder) { o.OpensAt = noon }, deposit.Invalid, "field_unexpected", "opens_at"},
+			{"moved to nowhere", EventOpeningMoved, func(o *EventOrder) { o.OpensAt = time.Time{} }, deposit.Invalid, "opening_past", "opening_at"},
+			{"moved to the past", EventOpeningMoved, func(o *EventOrder) { o.OpensAt = o.HappenedAt }, deposit.Invalid, "opening_past", "opening_at"},
+			{"opened with a new opening", EventOpened, func(o *EventOrder) { o.OpensAt = noon }, deposit.Invalid, "field_unexpected", "opening_at"},
 			{"a long note", EventOpened, func(o *EventOrder) { o.Note = strings.Repeat("长", 401) }, deposit.Invalid, "field_too_long", "note"},
 		} {
 			h.Run(c.name, func(t *testing.T) {

@@ -194,7 +194,7 @@ func (o *LotOrder) check() error {
 	if o.Deposit < 1 || o.Deposit > deposit.MaxFen {
 		return deposit.Refuse(deposit.Invalid, "deposit_out_of_range", "deposit 保证金须在 0.01 元至十亿元之间")
 	}
-	return requireTime("opens_at", &o.OpensAt)
+	return requireTime("opening_at", &o.OpensAt)
 }
 
 func (o LotOrder) equal(p LotOrder) bool {
@@ -221,7 +221,7 @@ func changeLot(ctx context.Context, tx *sqldb.Tx, was Lot, o LotOrder) (lotDone,
 		return lotDone{was, unchanged}, nil
 	}
 	if !was.OpenedAt.IsZero() && (lot.Deposit != was.Deposit || !lot.OpensAt.Equal(was.OpensAt)) {
-		return lotDone{}, deposit.Refuse(deposit.Conflict, "lot_opened", "opens_at 标段已开标，保证金金额和开标时间不能再改；请核对标段编号")
+		return lotDone{}, deposit.Refuse(deposit.Conflict, "lot_opened", "opening_at 标段已开标，保证金金额和开标时间不能再改；请核对标段编号")
 	}
 	n, err := tx.Exec(ctx, "UPDATE lots SET name = ?, department = ?, deposit = ?, opens_at = ?, single_payment = ?, "+
 		"basic_account_required = ?, version = version + 1 WHERE id = ? AND version = ?",

@@ -81,7 +81,7 @@ func TestOpenedLotKeepsDepositAndOpening(t *testing.T) {
 			changed, before := o, h.written()
 			c.change(&changed)
 			_, _, err := h.desk.PutLot(ctx, "test", changed)
-			wantRefused(t, err, deposit.Conflict, c.code, "opens_at")
+			wantRefused(t, err, deposit.Conflict, c.code, "opening_at")
 			if c.code != "" && h.written() != before {
 				h.Errorf("%s: refused, and yet something was written", c.name)
 			}
@@ -144,9 +144,9 @@ func TestPutLotRefusesWhatIsNoLot(t *testing.T) {
 			{"one fen", func(o *LotOrder) { o.Number, o.Deposit = "Y", 1 }, "", ""},
 			{"a billion yuan", func(o *LotOrder) { o.Number, o.Deposit = "X", deposit.MaxFen }, "", ""},
 			{"a fen more", func(o *LotOrder) { o.Deposit = deposit.MaxFen + 1 }, "deposit_out_of_range", "deposit"},
-			{"no opening", func(o *LotOrder) { o.OpensAt = time.Time{} }, "field_missing", "opens_at"},
-			{"the year 200", func(o *LotOrder) { o.OpensAt = time.Date(200, 1, 1, 0, 0, 0, 0, time.UTC) }, "time_malformed", "opens_at"},
-			{"the year 12026", func(o *LotOrder) { o.OpensAt = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) }, "time_malformed", "opens_at"},
+			{"no opening", func(o *LotOrder) { o.OpensAt = time.Time{} }, "field_missing", "opening_at"},
+			{"the year 200", func(o *LotOrder) { o.OpensAt = time.Date(200, 1, 1, 0, 0, 0, 0, time.UTC) }, "time_malformed", "opening_at"},
+			{"the year 12026", func(o *LotOrder) { o.OpensAt = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) }, "time_malformed", "opening_at"},
 		} {
 			h.Run(c.name, func(t *testing.T) {
 				o := lotA

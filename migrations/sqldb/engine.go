@@ -15,7 +15,7 @@ import (
 // engine is what differs between the two databases; nothing outside this file asks which one it is.
 type engine interface {
 	name() string
-	open(ctx context.Context) (writers, readers *sql.DB, err error)
+	open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error)
 	begin() string
 	clock() string                                            // its UTC wall time, to the second, as SQL
 	prepares(query string) bool                               // whether keeping the text prepared pays

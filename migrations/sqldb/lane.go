@@ -32,6 +32,9 @@ func (l *lane) begin(ctx context.Context) error {
 
 func (l *lane) commit(ctx context.Context) error {
 	_, err := l.exec(ctx, "COMMIT", nil)
+	if seeded(bugDeaf) {
+		err = nil
+	}
 	if err == nil || errors.Is(err, errAgain) {
 		if err != nil {
 			l.rollback(ctx)

@@ -74,12 +74,12 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-func (e mysqlEngine) open(ctx context.Context) (writers, readers *sql.DB, err error) {
+func (e mysqlEngine) open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error) {
 	base, err := mysql.NewConnector(e.config)
 	if err != nil {
 		return nil, nil, err
 	}
-	writers, readers = sql.OpenDB(connector{base}), sql.OpenDB(connector{base})
+	writers, readers = sql.OpenDB(between(connector{base})), sql.OpenDB(between(connector{base}))
 	writers.SetMaxOpenConns(2)
 	readers.SetMaxOpenConns(16)
 	readers.SetMaxIdleConns(4)

@@ -28,6 +28,9 @@ func File(url string) string {
 	return ""
 }
 
+// FileURL is the address of a database in a file.
+func FileURL(path string) string { return "sqlite:" + path }
+
 // Mask hides the password of an address, for printing.
 func Mask(url string) string {
 	start, user, end, ok := account(url)

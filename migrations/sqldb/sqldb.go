@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
@@ -45,11 +46,17 @@ func Open(ctx context.Context, url string) (*DB, error) {
 
 // OpenAt is Open with a clock of the caller's: what it returns is Tx.Now, to the millisecond.
 func OpenAt(ctx context.Context, url string, now func() time.Time) (*DB, error) {
+	return OpenWith(ctx, url, now, func(c driver.Connector) driver.Connector { return c })
+}
+
+// OpenWith is OpenAt with something between the database and every connection to it, such as one that breaks them, to
+// show that nothing is lost by it.
+func OpenWith(ctx context.Context, url string, now func() time.Time, between func(driver.Connector) driver.Connector) (*DB, error) {
 	e, err := engineOf(url)
 	if err != nil {
 		return nil, err
 	}
-	writers, readers, err := e.open(ctx)
+	writers, readers, err := e.open(ctx, between)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}

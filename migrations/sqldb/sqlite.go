@@ -3,10 +3,12 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -28,16 +30,23 @@ func (sqliteEngine) words() map[string]string {
 // recommended, replayed power cuts lost acknowledged rows in nearly half of the images.
 const sqliteSettings = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=cache_size(-65536)"
 
-func (e sqliteEngine) open(ctx context.Context) (writers, readers *sql.DB, err error) {
+func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error) {
 	if _, err := os.Stat(filepath.Dir(e.path)); err != nil {
 		return nil, nil, fmt.Errorf("the folder of the database file: %w", err)
 	}
-	if writers, err = sql.Open("sqlite", "file:"+e.path+sqliteSettings); err != nil {
+	settings := sqliteSettings
+	if seeded(bugNormal) {
+		settings = strings.Replace(settings, "synchronous(FULL)", "synchronous(NORMAL)", 1)
+	}
+	write, err := sqlite.NewConnector("file:" + e.path + settings)
+	if err != nil {
 		return nil, nil, err
 	}
-	if readers, err = sql.Open("sqlite", "file:"+e.path+sqliteSettings+"&_pragma=query_only(1)"); err != nil {
+	read, err := sqlite.NewConnector("file:" + e.path + settings + "&_pragma=query_only(1)")
+	if err != nil {
 		return nil, nil, err
 	}
+	writers, readers = sql.OpenDB(between(write)), sql.OpenDB(between(read))
 	writers.SetMaxOpenConns(1)
 	readers.SetMaxOpenConns(8)
 	readers.SetMaxIdleConns(8)

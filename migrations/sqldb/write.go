@@ -119,6 +119,9 @@ func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []er
 		l.rollback(ctx)
 		return err
 	}
+	if seeded(bugEarly) {
+		answerEarly(batch, outcome)
+	}
 	return l.commit(ctx)
 }
 

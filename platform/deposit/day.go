@@ -1,3 +1,5 @@
+// Package deposit is the vocabulary of bid deposits: money, days, names, refusals and state machines. It does no I/O and
+// imports nothing of ours.
 package deposit
 
 import (

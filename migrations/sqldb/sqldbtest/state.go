@@ -1,0 +1,214 @@
+package sqldbtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"depositd/migrations/sqldb"
+)
+
+// named is the tables whose rows others point at, in the order in which they do.
+var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts"}
+
+// Columns that tell when and by which process something was stored, and not what.
+var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at"}
+
+// Columns that point at a row.
+var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id"}
+
+// State is all that a database holds, a line a row, without keys and without the instants of storing: two databases in
+// which the same happened give the same text, however often it was tried.
+func State(t testing.TB, url string) string {
+	t.Helper()
+	pool := raw(t, url)
+	defer func() { _ = pool.Close() }()
+	names := map[string]string{"0": "-"}
+	var all []string
+	for _, table := range inOrder(t, pool, url) {
+		all = append(all, stateOf(t, pool, table, names)...)
+	}
+	return strings.Join(all, "\n")
+}
+
+func stateOf(t testing.TB, pool *sql.DB, table string, names map[string]string) []string {
+	t.Helper()
+	rows, err := pool.QueryContext(context.Background(), "SELECT * FROM "+table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]sql.NullString, len(columns))
+	fields := make([]any, len(columns))
+	for i := range values {
+		fields[i] = &values[i]
+	}
+	var lines []string
+	for rows.Next() {
+		if err := rows.Scan(fields...); err != nil {
+			t.Fatal(err)
+		}
+		line, id := table, ""
+		for i, column := range columns {
+			value := values[i].String
+			if column == "id" {
+				id = value
+			}
+			if !slices.Contains(passing, column) {
+				line += " " + column + "=" + shown(column, value, names)
+			}
+		}
+		if id != "" && slices.Contains(named, table) {
+			names[id] = table + "#" + digest(line)[:10]
+			line += " (" + names[id] + ")"
+		}
+		lines = append(lines, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func shown(column, value string, names map[string]string) string {
+	switch {
+	case slices.Contains(pointing, column) && names[value] != "":
+		return names[value]
+	case slices.Contains(pointing, column) && len(value) > 6:
+		return "NOWHERE"
+	case column == "body":
+		return digest(value)[:10]
+	case column == "external_id" && strings.HasPrefix(value, "refused:"):
+		return "refused"
+	}
+	return value
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// raw opens a database past package sqldb.
+func raw(t testing.TB, url string) *sql.DB {
+	t.Helper()
+	driver, source := "mysql", ""
+	if file := sqldb.File(url); file != "" {
+		driver, source = "sqlite", "file:"+file
+	} else {
+		account, place, _ := strings.Cut(strings.TrimPrefix(url, "mysql://"), "@")
+		host, name, _ := strings.Cut(place, "/")
+		source = fmt.Sprintf("%s@tcp(%s)/%s", account, host, name)
+	}
+	pool, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxOpenConns(1)
+	return pool
+}
+
+// Exec runs statements past package sqldb, to break what no use case would.
+func Exec(t testing.TB, url string, statements ...string) {
+	t.Helper()
+	pool := raw(t, url)
+	defer func() { _ = pool.Close() }()
+	for _, s := range statements {
+		if _, err := pool.ExecContext(context.Background(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// Strings reads the first column of a query past package sqldb.
+func Strings(t testing.TB, url, query string) (all []string) {
+	t.Helper()
+	pool := raw(t, url)
+	defer func() { _ = pool.Close() }()
+	return column(t, pool, query)
+}
+
+func column(t testing.TB, pool *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := pool.QueryContext(context.Background(), query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// inOrder lists the tables, those that others point at first; goose's own and the engine's are none of ours.
+func inOrder(t testing.TB, pool *sql.DB, url string) []string {
+	t.Helper()
+	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"
+	if sqldb.File(url) != "" {
+		query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+	}
+	all := slices.Clone(named)
+	for _, table := range column(t, pool, query) {
+		if !slices.Contains(all, table) && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") && !strings.HasPrefix(table, "kept_") {
+			all = append(all, table)
+		}
+	}
+	return all
+}
+
+// Snapshot keeps what a database holds, which nobody may have open; what it gives brings the database back to that.
+func Snapshot(t testing.TB, url string) (restore func(t testing.TB)) {
+	t.Helper()
+	file := sqldb.File(url)
+	if file == "" {
+		return snapshotServer(t, url)
+	}
+	Exec(t, url, "PRAGMA wal_checkpoint(TRUNCATE)")
+	body, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t testing.TB) {
+		for _, suffix := range []string{"-wal", "-shm"} {
+			_ = os.Remove(file + suffix)
+		}
+		if err := os.WriteFile(file, body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func snapshotServer(t testing.TB, url string) func(t testing.TB) {
+	t.Helper()
+	pool := raw(t, url)
+	tables := inOrder(t, pool, url)
+	_ = pool.Close()
+	var keep, back []string
+	back = append(back, "START TRANSACTION")
+	for _, table := range tables {
+		keep = append(keep, "CREATE TABLE kept_"+table+" LIKE "+table, "INSERT INTO kept_"+table+" SELECT * FROM "+table)
+		back = append(back, "DELETE FROM "+table, "INSERT INTO "+table+" SELECT * FROM kept_"+table)
+	}
+	Exec(t, url, keep...)
+	return func(t testing.TB) { Exec(t, url, append(back, "COMMIT")...) }
+}
