@@ -1,0 +1,156 @@
+// Package api is the way in over HTTP: the banks' messages and files, the trading platform's facts, and the questions
+// people ask. Handlers read what was sent, call one desk, and answer; they decide nothing.
+//
+// Every route stands in one table with the roles it is meant for. Nobody is asked to log in yet: the roles are written
+// down and checked for being there, and are enforced once there are users. Until then the service listens on loopback
+// unless told otherwise, and a bank's messages are held to its seal.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/reconcile"
+)
+
+// Desks is what the handlers work with. All of it is needed but Metrics, TrustedProxies, MaxStatement and Spool.
+type Desks struct {
+	DB        *sqldb.DB
+	Banks     *bank.Set
+	Bank      *bank.Desk
+	Platform  *platform.Desk
+	Reconcile *reconcile.Desk
+	Judge     func() // tells whoever judges that there is work; never blocks
+	Log       *slog.Logger
+	Metrics   prometheus.Registerer // nil: nothing is measured
+	Version   string
+
+	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
+	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
+	Spool          string   // folder for files on their way in; "": the system's for temporary files
+}
+
+// DefaultMaxStatement is the largest statement file taken unless told otherwise: a million lines of the longest known
+// record (530 bytes) fill it.
+const DefaultMaxStatement = 512 << 20
+
+type server struct {
+	Desks
+	meters    *meters
+	foreign   *http.CrossOriginProtection
+	schemaFit atomic.Bool // it was right once; only a newer program changes it
+}
+
+// New makes the handler of the whole service. It fails when a route has no role.
+func New(d Desks) (http.Handler, error) {
+	s, err := newServer(d)
+	if err != nil {
+		return nil, err
+	}
+	return s.mount(s.routes())
+}
+
+func newServer(d Desks) (*server, error) {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Judge == nil || d.Log == nil {
+		return nil, errors.New("api: a desk is missing")
+	}
+	if d.MaxStatement == 0 {
+		d.MaxStatement = DefaultMaxStatement
+	}
+	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
+	var err error
+	s.meters, err = s.newMeters()
+	return s, err
+}
+
+// mount puts the routes under everything that holds for all of them.
+func (s *server) mount(routes []Route) (http.Handler, error) {
+	if err := checkRoutes(routes); err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.RedirectTrailingSlash = false
+	engine.HandleMethodNotAllowed = true
+	engine.UseEscapedPath, engine.UnescapePathValues = true, false // a lot's number may hold a slash; see param
+	if err := engine.SetTrustedProxies(s.TrustedProxies); err != nil {
+		return nil, err
+	}
+	engine.Use(s.open, s.observe, s.recover, s.refuseForeign)
+	for _, r := range routes {
+		engine.Handle(r.Method, r.Path, s.serve(r))
+	}
+	engine.NoRoute(func(c *gin.Context) {
+		s.answerProblem(c, problem(http.StatusNotFound, "route_unknown", "没有这个地址，见 /v1/openapi.yaml"))
+	})
+	engine.NoMethod(func(c *gin.Context) {
+		s.answerProblem(c, problem(http.StatusMethodNotAllowed, "method_not_allowed", "该地址不支持此方法，可用方法见 Allow"))
+	})
+	return engine, nil
+}
+
+// requestID is the key under which gin keeps the request's id.
+const requestID = "request"
+
+// headers go out with every answer. None of them is a page, none is to be kept, framed or guessed at.
+var headers = map[string]string{
+	"Cache-Control":             "no-store",
+	"Content-Security-Policy":   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+	"Referrer-Policy":           "no-referrer",
+	"Strict-Transport-Security": "max-age=31536000",
+	"X-Content-Type-Options":    "nosniff",
+}
+
+// open names the request. An id that the caller sent is not taken: it would stand in our logs.
+func (s *server) open(c *gin.Context) {
+	id := sqldb.NewID().String()
+	c.Set(requestID, id)
+	c.Header("X-Request-Id", id)
+	for name, value := range headers {
+		c.Header(name, value)
+	}
+}
+
+// refuseForeign turns away what a browser sends on behalf of another site.
+func (s *server) refuseForeign(c *gin.Context) {
+	if s.foreign.Check(c.Request) != nil {
+		s.answerProblem(c, problem(http.StatusForbidden, "foreign_origin", "不接受来自其他网站的请求"))
+	}
+}
+
+// answerGrace is how long after a request's time is up its answer may still be on the way.
+const answerGrace = 10 * time.Second
+
+// serve runs one route within its limits.
+func (s *server) serve(r Route) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), r.Within)
+		defer cancel()
+		until, _ := ctx.Deadline()
+		connection := http.NewResponseController(c.Writer)
+		_ = connection.SetReadDeadline(until) // fails only where there is no connection, as in a test
+		_ = connection.SetWriteDeadline(until.Add(answerGrace))
+		c.Request = c.Request.WithContext(ctx)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
+		if err := r.checkType(c.Request); err != nil {
+			s.fail(c, err)
+			return
+		}
+		if err := r.Handle(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// author is who stands in the audit trail while nobody logs in: where the request came from.
+func author(c *gin.Context) string { return "http:" + c.ClientIP() }

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// Receipt is what a bank without a dialect of its own for answers is told.
+type Receipt struct {
+	Message sqldb.ID     `json:"message"`
+	Outcome bank.Outcome `json:"outcome"` // as it was answered the first time when the same message comes again
+	Entries int          `json:"entries"` // how many of its entries are new
+}
+
+// bankMessage takes one pushed message. What the bank's dialect can answer is answered in it with status 200, refusals
+// among them: a G-series peer reads the body and takes every other status for a broken line. A sender that is not
+// believed gets 401 and learns nothing else. 200 is said only after the commit.
+func (s *server) bankMessage(c *gin.Context) error {
+	b, err := s.bankOf(c)
+	if err != nil {
+		return err
+	}
+	raw, broken := io.ReadAll(c.Request.Body)
+	m, err := b.Open(bank.Sealed{Header: c.GetHeader, Raw: raw, Source: bank.ByHTTP, At: s.DB.Now()})
+	if large := (*http.MaxBytesError)(nil); broken != nil && !errors.As(broken, &large) {
+		err = broken // whatever its beginning seems to say, it is not the whole message
+	}
+	if err != nil {
+		return s.refuseMessage(c, b, m, err)
+	}
+	receipt, err := s.Bank.Receive(c.Request.Context(), m)
+	switch {
+	case isRefusable(err):
+		return s.refuseMessage(c, b, m, err)
+	case err != nil:
+		return s.postpone(c, b, raw, err)
+	}
+	s.Judge()
+	if b.Adapter.Answer != nil {
+		s.answerBank(c, b, http.StatusOK, raw, bank.Answer{Outcome: receipt.Outcome, At: s.DB.Now()})
+		return nil
+	}
+	c.JSON(http.StatusOK, Receipt{Message: receipt.MessageID, Outcome: receipt.Outcome, Entries: receipt.Entries})
+	return nil
+}
+
+func (s *server) bankOf(c *gin.Context) (*bank.Bank, error) {
+	code, err := param(c, "bank")
+	if err != nil {
+		return nil, err
+	}
+	return s.Banks.Bank(code)
+}
+
+// isRefusable says that the message itself is at fault: sent again it would fare no better.
+func isRefusable(err error) bool {
+	return deposit.IsKind(err, deposit.Invalid) || deposit.IsKind(err, deposit.Conflict)
+}
+
+// keepTime is how long keeping a refused message may take. It does not end with the request: a bank that hung up in the
+// middle of a message has sent it all the same.
+const keepTime = 5 * time.Second
+
+// refuseMessage keeps a message that is not believed or not understood, then says so. Where it cannot be kept, the bank
+// is to send it again.
+func (s *server) refuseMessage(c *gin.Context, b *bank.Bank, m bank.Message, cause error) error {
+	code, _ := bank.Reason(cause)
+	s.Log.Warn("message refused", "request", c.GetString(requestID), "bank", b.Code, "code", code)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), keepTime)
+	defer cancel()
+	told, kept := problemOf(cause), cause
+	if deposit.AsRefusal(cause).Kind == deposit.Internal && told.Status < http.StatusInternalServerError {
+		kept = deposit.Refuse(deposit.Invalid, told.Code, told.Detail) // a broken or slow connection
+	}
+	if err := s.Bank.Refuse(ctx, m, kept); err != nil {
+		return s.postpone(c, b, m.Raw, err)
+	}
+	if told.Status >= http.StatusInternalServerError {
+		return s.postpone(c, b, m.Raw, cause)
+	}
+	if b.Adapter.Answer == nil || !isRefusable(cause) || told.Status == http.StatusRequestEntityTooLarge {
+		return cause
+	}
+	s.answerBank(c, b, http.StatusOK, m.Raw, bank.Answer{Outcome: bank.Refused, Err: cause, At: s.DB.Now()})
+	return nil
+}
+
+// postpone says that the message could not be stored and must come again, in the bank's dialect if it has one. The
+// status is an error's all the same: never may a message be taken for received that is not.
+func (s *server) postpone(c *gin.Context, b *bank.Bank, raw []byte, cause error) error {
+	p := problemOf(cause)
+	if b.Adapter.Answer == nil || p.Status < http.StatusInternalServerError {
+		return cause
+	}
+	s.Log.Error("message not stored", "request", c.GetString(requestID), "bank", b.Code, "code", p.Code, "cause", cause)
+	c.Header("Retry-After", seconds(retryAfter))
+	s.answerBank(c, b, p.Status, raw, bank.Answer{Err: deposit.Refuse(deposit.Unavailable, p.Code, p.Detail), At: s.DB.Now()})
+	return nil
+}
+
+func (s *server) answerBank(c *gin.Context, b *bank.Bank, status int, raw []byte, a bank.Answer) {
+	reply := b.Adapter.Answer(b, raw, a)
+	c.Data(status, reply.ContentType, reply.Body)
+}

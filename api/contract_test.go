@@ -1,0 +1,109 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"depositd/platform"
+	"depositd/reconcile"
+)
+
+func TestDocumentIsValid(t *testing.T) {
+	if err := document().Validate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Every way in stands in the document, and nothing else does.
+func TestRoutesAndDocumentAgree(t *testing.T) {
+	var served, documented []string
+	for _, r := range (&server{}).routes() {
+		served = append(served, r.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}"))
+	}
+	for path, item := range document().Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+path)
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(documented)
+	if !slices.Equal(served, documented) {
+		t.Errorf("served:\n%s\ndocumented:\n%s", strings.Join(served, "\n"), strings.Join(documented, "\n"))
+	}
+}
+
+// The closed sets of the document are those of the program.
+func TestDocumentedSets(t *testing.T) {
+	enum := func(name string) (words []string) {
+		for _, word := range document().Components.Schemas[name].Value.Enum {
+			words = append(words, word.(string))
+		}
+		return words
+	}
+	for _, word := range enum("Code") {
+		if reconcile.Code(word).Name() == "" {
+			t.Errorf("the document's code %s is none", word)
+		}
+	}
+	for _, word := range enum("FindingState") {
+		if reconcile.StateName[word] == "" {
+			t.Errorf("the document's state %s is none", word)
+		}
+	}
+	kinds := enum("EventKind")
+	for word, kind := range eventKinds {
+		if !slices.Contains(kinds, word) || kind.Chinese() == "" {
+			t.Errorf("event %s is not documented or has no name", word)
+		}
+	}
+	if len(kinds) != len(eventKinds) {
+		t.Errorf("%d kinds of events are documented, %d taken", len(kinds), len(eventKinds))
+	}
+	for _, word := range document().Components.Schemas["Lot"].Value.Properties["state"].Value.Enum {
+		if platform.LotState(word.(string)).Chinese() == "" {
+			t.Errorf("the document's lot state %s is none", word)
+		}
+	}
+}
+
+// A route without a known role does not start: the default is no.
+func TestRoutesNeedRoles(t *testing.T) {
+	good := Route{Method: "GET", Path: "/x", Roles: []Role{Public}, Handle: func(*gin.Context) error { return nil }, Within: shortly}
+	if err := checkRoutes([]Route{good}); err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(*Route){
+		"no role":      func(r *Route) { r.Roles = nil },
+		"unknown role": func(r *Route) { r.Roles = []Role{"king"} },
+		"no handler":   func(r *Route) { r.Handle = nil },
+		"no time":      func(r *Route) { r.Within = 0 },
+	} {
+		bad := good
+		spoil(&bad)
+		if checkRoutes([]Route{good, bad}) == nil {
+			t.Errorf("%s: started", name)
+		}
+		if _, err := (&server{}).mount([]Route{bad}); err == nil {
+			t.Errorf("%s: mounted", name)
+		}
+	}
+}
+
+// The harness proves itself: an answer against the document is noticed.
+func TestHoldNotices(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		request, _ := http.NewRequest(http.MethodGet, "/version", nil)
+		got := h.play(request)
+		got.Body.Reset()
+		got.Body.WriteString(`{"version":7}`)
+		if hold(request, nil, got) == nil {
+			t.Error("a version that is a number went unnoticed")
+		}
+	})
+}

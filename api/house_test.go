@@ -1,0 +1,281 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
+	"depositd/platform"
+	"depositd/platform/deposit"
+	"depositd/reconcile"
+)
+
+// A house is the whole service behind its handler, with a database of its own and a clock that stands still.
+type house struct {
+	t       *testing.T
+	url     string
+	db      *sqldb.DB
+	server  *server
+	handler http.Handler
+	metrics *prometheus.Registry
+	log     *locked
+	judge   int // how often the judge was woken
+	now     time.Time
+}
+
+const banksYAML = `banks:
+  - {code: open, name: 开放银行, adapter: jsonpush, statement: csv, parent_accounts: ["6550100000000000017"], charset: UTF-8, notices: single,
+     seal: {scheme: hmac-sha256, keys: [open.key]}}
+  - {code: line, name: 专线银行, adapter: gseries, statement: csv, parent_accounts: ["3705018860000000123"], charset: GBK, notices: single,
+     seal: {scheme: none}}
+  - {code: iso, name: 外资银行, adapter: camt, parent_accounts: ["CN00EXAM0000000000042"], charset: UTF-8, notices: none, seal: {scheme: none}}
+`
+
+var key = []byte("0123456789abcdefghijklmnopqrstuv")
+
+// noon is when the tests play.
+var noon = time.Date(2026, 6, 12, 12, 0, 0, 0, deposit.Shanghai)
+
+// each runs a test on a house for every engine.
+func each(t *testing.T, test func(t *testing.T, h *house)) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(t, newHouse(t, url, banksYAML)) })
+}
+
+func newHouse(t *testing.T, url, banks string) *house {
+	t.Helper()
+	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon}
+	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
+	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: bank.NewDesk(h.db), Platform: platform.NewDesk(h.db),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.handler, err = h.server.mount(h.server.routes()); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// locked is a log that the tests read.
+type locked struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (l *locked) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.Write(b)
+}
+
+// An answer is what came back, held to the document.
+type answer struct {
+	*httptest.ResponseRecorder
+	t *testing.T
+}
+
+// send plays one request, and holds what it answers to openapi.yaml – and the request too, if it was taken.
+func (h *house) send(method, target string, body []byte, header ...string) *answer {
+	h.t.Helper()
+	request := httptest.NewRequest(method, target, bytes.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	got := h.play(request)
+	if err := hold(request, body, got); err != nil {
+		h.t.Error(err)
+	}
+	return got
+}
+
+func (h *house) play(request *http.Request) *answer {
+	recorder := httptest.NewRecorder()
+	h.handler.ServeHTTP(recorder, request)
+	return &answer{recorder, h.t}
+}
+
+func (h *house) get(target string) *answer { h.t.Helper(); return h.send("GET", target, nil) }
+
+func (h *house) json(method, target, body string) *answer {
+	h.t.Helper()
+	return h.send(method, target, []byte(body), "Content-Type", "application/json")
+}
+
+// push sends a sealed message to the bank "open".
+func (h *house) push(id, body string) *answer {
+	h.t.Helper()
+	return h.send("POST", "/v1/banks/open/messages", []byte(body), h.sealed(id, []byte(body))...)
+}
+
+func (h *house) sealed(id string, body []byte) []string {
+	return sealedAt(id, body, h.now)
+}
+
+func sealedAt(id string, body []byte, at time.Time) []string {
+	return []string{"webhook-id", id, "webhook-timestamp", unix(at), "webhook-signature", bank.SignWebhook(key, id, at, body)}
+}
+
+// want fails unless the status and, for a problem, the code are these.
+func (a *answer) want(status int, code string) *answer {
+	a.t.Helper()
+	if a.Code != status || code != "" && a.problem().Code != code {
+		a.t.Fatalf("got %d %s, want %d %s", a.Code, a.Body, status, code)
+	}
+	return a
+}
+
+func (a *answer) problem() Problem {
+	a.t.Helper()
+	var p Problem
+	if kind := a.Header().Get("Content-Type"); kind != "application/problem+json" {
+		a.t.Fatalf("no problem but %s: %d %s", kind, a.Code, a.Body)
+	}
+	a.into(&p)
+	if p.Status != a.Code || p.Detail == "" || p.Instance != a.Header().Get("X-Request-Id") {
+		a.t.Fatalf("a problem must tell its status, what to do and the request: %s", a.Body)
+	}
+	return p
+}
+
+func (a *answer) into(v any) {
+	a.t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(a.Body.Bytes()))
+	if err := decoder.Decode(v); err != nil {
+		a.t.Fatalf("%v in %s", err, a.Body)
+	}
+}
+
+// pointers are the places of the faults in a problem.
+func (a *answer) pointers() string {
+	a.t.Helper()
+	var all []string
+	for _, f := range a.problem().Errors {
+		all = append(all, f.Pointer+f.Parameter+" "+f.Code)
+	}
+	return strings.Join(all, ", ")
+}
+
+// storageAway has the handlers work with a database that is closed.
+func (h *house) storageAway() {
+	h.t.Helper()
+	gone, err := sqldb.OpenAt(context.Background(), h.url, func() time.Time { return h.now })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.server.DB, h.server.Bank = gone, bank.NewDesk(gone)
+}
+
+// kept is what stands in the table of messages, oldest first.
+func (h *house) kept() (all []bank.StoredMessage) {
+	h.t.Helper()
+	ids, err := sqldb.Select(context.Background(), h.db, func(id *sqldb.ID) []any { return []any{id} }, "SELECT id FROM messages ORDER BY received_at, id")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, id := range ids {
+		m, err := bank.MessageByID(context.Background(), h.db, id)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func (h *house) count(table string) int {
+	h.t.Helper()
+	n, err := sqldb.Value[int](context.Background(), h.db, "SELECT COUNT(*) FROM "+table)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+var document = sync.OnceValue(func() *openapi3.T {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	if err != nil {
+		panic(err)
+	}
+	return doc
+})
+
+// hold compares one exchange with the document. A request that was refused need not fit it; its answer must.
+func hold(request *http.Request, body []byte, got *answer) error {
+	if got.Code == http.StatusNotFound && strings.Contains(got.Body.String(), `"route_unknown"`) || got.Code == http.StatusMethodNotAllowed {
+		return nil
+	}
+	template, params := match(request)
+	item := document().Paths.Value(template)
+	if item == nil {
+		return fmt.Errorf("openapi.yaml has no %s %s", request.Method, request.URL.Path)
+	}
+	input := &openapi3filter.RequestValidationInput{Request: request, PathParams: params, Route: &routers.Route{Spec: document(), Path: template,
+		PathItem: item, Method: request.Method, Operation: item.GetOperation(request.Method)}}
+	input.Options = &openapi3filter.Options{IncludeResponseStatus: true, ExcludeRequestBody: strings.HasPrefix(template, "/v1/banks/")}
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	if got.Code < 300 {
+		if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
+			return fmt.Errorf("%s %s was taken, against openapi.yaml: %w", request.Method, template, err)
+		}
+	}
+	response := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: got.Code, Header: got.Header(), Options: input.Options}
+	if kind := got.Header().Get("Content-Type"); strings.HasPrefix(kind, "text/") || kind == "application/yaml" {
+		response.Options.ExcludeResponseBody = true
+	}
+	response.SetBodyBytes(got.Body.Bytes())
+	if err := openapi3filter.ValidateResponse(context.Background(), response); err != nil {
+		return fmt.Errorf("%s %s answered %d against openapi.yaml: %w", request.Method, template, got.Code, err)
+	}
+	return nil
+}
+
+// match finds the document's path for a request.
+func match(request *http.Request) (template string, params map[string]string) {
+	said := strings.Split(request.URL.EscapedPath(), "/")
+	for template, item := range document().Paths.Map() {
+		parts := strings.Split(template, "/")
+		if len(parts) != len(said) || item.GetOperation(request.Method) == nil {
+			continue
+		}
+		params, fits := map[string]string{}, true
+		for i, part := range parts {
+			if name, ok := strings.CutPrefix(part, "{"); ok {
+				params[strings.TrimSuffix(name, "}")] = said[i]
+			} else if part != said[i] {
+				fits = false
+			}
+		}
+		if fits {
+			return template, params
+		}
+	}
+	return "", nil
+}
+
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// meters is what is measured. No label holds a lot, a bidder or a number of either.
+type meters struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// newMeters registers the measures; cmd serves them on a listener of their own.
+func (s *server) newMeters() (*meters, error) {
+	m := &meters{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "depositd_http_requests_total",
+			Help: "Requests answered, by route and status."}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "depositd_http_request_seconds",
+			Help: "How long requests took, by route.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"method", "route"}),
+	}
+	if s.Metrics == nil {
+		return m, nil
+	}
+	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "depositd_judge_backlog_age_seconds",
+		Help: "How long the oldest of the entries judged next has waited for its verdict; -1 when the database does not answer."}, s.backlogSeconds)
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, backlog} {
+		if err := s.Metrics.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// scrapeTime bounds what a scrape asks of the database.
+const scrapeTime = 2 * time.Second
+
+func (s *server) backlogSeconds() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	age, err := s.backlogAge(ctx)
+	if err != nil {
+		return -1
+	}
+	return age.Seconds()
+}
+
+// observe counts and logs each request when it is answered: the route's template and the status, never the query or the
+// body, which can hold names.
+func (s *server) observe(c *gin.Context) {
+	method, route := c.Request.Method, c.FullPath()
+	if route == "" {
+		route = "unmatched"
+	}
+	if !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}, method) {
+		method = "other" // whoever asks must not choose our labels
+	}
+	timer := prometheus.NewTimer(s.meters.seconds.WithLabelValues(method, route))
+	c.Next()
+	took := timer.ObserveDuration()
+	status := c.Writer.Status()
+	s.meters.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	s.Log.Info("request", "request", c.GetString(requestID), "method", method, "route", route, "status", status,
+		"bytes", max(0, c.Writer.Size()), "ms", took.Milliseconds(), "from", c.ClientIP())
+}
+
+// recover answers a panic as our fault. Of its value only the type is logged, unless the runtime made it: a value of
+// ours could hold what a bank or a bidder sent.
+func (s *server) recover(c *gin.Context) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(value) // net/http's own way to break an answer off
+		}
+		cause := fmt.Sprintf("%T", value)
+		if fault, ok := value.(runtime.Error); ok {
+			cause = fault.Error()
+		}
+		s.Log.Error("panic", "request", c.GetString(requestID), "route", c.FullPath(), "cause", cause, "stack", string(debug.Stack()))
+		s.answerProblem(c, problemOf(fmt.Errorf("panic: %s", cause)))
+	}()
+	c.Next()
+}

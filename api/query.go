@@ -1,0 +1,60 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"depositd/migrations/sqldb"
+)
+
+// onlyParameters refuses a query parameter that is not known, or given twice: a misspelt filter must not show everything.
+func onlyParameters(c *gin.Context, known ...string) error {
+	var wrong complaints
+	for name, values := range c.Request.URL.Query() {
+		switch {
+		case !slices.Contains(known, name):
+			wrong.add(true, Fault{Parameter: name, Code: "parameter_unknown", Detail: "没有这个参数：" + name})
+		case len(values) > 1:
+			wrong.add(true, Fault{Parameter: name, Code: "parameter_twice", Detail: "参数重复：" + name})
+		}
+	}
+	return wrong.err()
+}
+
+func badParameter(name, code, detail string) *Problem {
+	return problem(http.StatusBadRequest, code, detail, Fault{Parameter: name, Code: code, Detail: detail})
+}
+
+// Pages hold 50 of a list unless asked otherwise.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func limit(c *gin.Context) (int, error) {
+	said := c.Query("limit")
+	if said == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(said)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, badParameter("limit", "limit_malformed", "limit 应为 1 到 200 的整数")
+	}
+	return n, nil
+}
+
+// idParam is the key in the path.
+func idParam(c *gin.Context) (sqldb.ID, error) {
+	text, err := param(c, "id")
+	if err != nil {
+		return 0, err
+	}
+	id, err := sqldb.ParseID(text)
+	if err != nil || id == 0 {
+		return 0, badParameter("id", "id_malformed", "编号应为 13 位小写字母和数字")
+	}
+	return id, nil
+}
