@@ -37,7 +37,7 @@ func (s *server) bankMessage(c *gin.Context) error {
 	if err != nil {
 		return s.refuseMessage(c, b, m, err)
 	}
-	receipt, err := s.Bank.Receive(c.Request.Context(), m)
+	receipt, err := s.Receive(c.Request.Context(), m)
 	switch {
 	case isRefusable(err):
 		return s.refuseMessage(c, b, m, err)

@@ -30,8 +30,8 @@ type Adapter struct {
 	Answer func(b *Bank, raw []byte, a Answer) Reply
 }
 
-// Sink takes a statement file apart. Begin opens a statement, Entry gives its booked entries in the file's order, End
-// closes it with all that the file says about it. Fault reports a record that cannot be read, with the file going on.
+// Sink takes a statement file apart. Begin opens a statement, Entry gives its booked entries in the file's order, each good
+// until the call returns, End closes it with all that the file says about it. Fault reports a record that cannot be read, with the file going on.
 // A file whose lines are not sorted by account and day (csv) begins the same account and day again after it has ended it:
 // that is one statement in parts, which the sink puts together.
 type Sink interface {

@@ -132,15 +132,6 @@ func (c Charset) column(before string) int {
 	return len(b) + 1
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 // trimPadding drops the NUL bytes and blanks that peers with fixed buffers send after a message.
 func trimPadding(raw []byte) []byte {
 	return bytes.TrimRight(bytes.TrimPrefix(raw, utf8BOM), "\x00 \t\r\n")

@@ -52,10 +52,14 @@ func csvNames() []string {
 // its entries.
 func readCSV(b *Bank, file io.Reader, sink Sink) error {
 	var open Statement
+	plain := plainCSV{bank: b}
 	err := ReadTable(file, b.Charset, csvNames(), func(r *Row) error {
-		k := new(booking)
-		if f := k.read(b, csvColumns, r.cells()); f != nil {
-			return sink.Fault(*f)
+		k := &plain.booking
+		if !plain.read(r.Fields) {
+			k = new(booking)
+			if f := k.read(b, csvColumns, r.cells()); f != nil {
+				return sink.Fault(*f)
+			}
 		}
 		if k.ParentAccount != open.ParentAccount || k.BookingDate != open.Day {
 			if err := endOf(open, sink); err != nil {

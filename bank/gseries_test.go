@@ -185,7 +185,7 @@ func refused(t *testing.T, err error, code, says string) {
 // TestGNoticeOfEveryPrefix: a message cut anywhere within its root is an error, never a smaller entry.
 func TestGNoticeOfEveryPrefix(t *testing.T) {
 	raw := gSample(t, "credit.xml")
-	for n := range len(raw) {
+	for n := range raw {
 		if entries, err := gseries.Notice(gBank, raw[:n]); err == nil || entries != nil {
 			t.Fatalf("the first %d bytes gave %+v, %v", n, entries, err)
 		}

@@ -3,6 +3,7 @@ package bank
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -74,11 +75,9 @@ func (d *Desk) Import(ctx context.Context, by string, b *Bank, name string, file
 	if err := b.StatementAdapter.Statement(b, file, load); err != nil {
 		return result, errors.Join(err, load.flush())
 	}
-	if result.Statements, err = load.complete(); err != nil {
-		return result, err
-	}
+	result.Statements, err = load.complete(name)
 	result.Faults = load.faults
-	return result, d.db.Write(ctx, by, func(tx *sqldb.Tx) error { return tx.Note(ctx, "messages", message, imported, cut(name, 400)) })
+	return result, err
 }
 
 // imported is what a file's message has become, in the events, when every line of it is stored.
@@ -106,7 +105,7 @@ func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, fi
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return 0, fmt.Errorf("read the statement again: %w", err)
 	}
-	id := sqldb.NewID()
+	id := fileKey(b.Code, sum)
 	for part := 0; ; part++ {
 		body := make([]byte, partSize)
 		n, err := io.ReadFull(file, body)
@@ -117,8 +116,12 @@ func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, fi
 			return 0, fmt.Errorf("read the statement: %w", err)
 		}
 		if err := d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+			there, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM message_parts WHERE message_id = ? AND part = ?", id, part)
+			if err != nil || there > 0 {
+				return err
+			}
 			return fileParts.Insert(ctx, tx, filePart{id, part, body[:n]})
-		}); err != nil {
+		}); err != nil && !errors.Is(err, sqldb.ErrTaken) { // taken: somebody keeps the same bytes at the same time
 			return 0, err
 		}
 	}
@@ -130,4 +133,11 @@ func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, fi
 		return 0, deposit.Refuse(deposit.Conflict, "file_being_imported", "同一文件正在导入，请稍候查看结果")
 	}
 	return id, err
+}
+
+// fileKey is the key of a file's message. It follows from the bytes, so that the parts which a broken import left are
+// found again.
+func fileKey(bank, sum string) sqldb.ID {
+	digest := sha256.Sum256([]byte(bank + " " + sum))
+	return sqldb.ID(binary.BigEndian.Uint64(digest[:8])>>1 | 1)
 }

@@ -282,6 +282,13 @@ func timeIn(layout, s string) (time.Time, error) {
 	if len(s) != len(layout) {
 		return time.Time{}, refuseValue("booked_at_malformed")
 	}
+	if layout == deposit.WallTime {
+		t, err := deposit.ParseWall(s)
+		if err != nil {
+			return time.Time{}, refuseValue("booked_at_malformed")
+		}
+		return t, nil
+	}
 	t, err := time.ParseInLocation(layout, s, deposit.Shanghai)
 	if err != nil {
 		return time.Time{}, refuseValue("booked_at_malformed")

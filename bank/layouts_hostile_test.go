@@ -137,10 +137,7 @@ func TestEveryRecordIsAccountedFor(t *testing.T) {
 }
 
 // stubborn is a sink that refuses at its nth call.
-type stubborn struct {
-	apart
-	left int
-}
+type stubborn struct{ left int }
 
 var errFull = errors.New("no more")
 

@@ -26,6 +26,8 @@ type lines struct {
 	number   int
 	declared Charset
 	charset  Charset // "" until a byte beyond ASCII decides it
+	pages    pages
+	room     []byte
 }
 
 // line is one line of a file.
@@ -130,16 +132,44 @@ func (n line) blank() bool { return len(bytes.Trim(n.raw, padding+blanks)) == 0 
 const blanks = " \t\r"
 
 // record is the line without the padding that may stand behind it; in a layout of fixed width, blanks are content.
-func (n line) record() []byte { return bytes.TrimRight(n.raw, padding+blanks) }
+func (n line) record() []byte {
+	if end := len(n.raw) - 1; end >= 0 && n.raw[end] > ' ' { // beyond all of them
+		return n.raw
+	}
+	return bytes.TrimRight(n.raw, padding+blanks)
+}
 
 // decode reads bytes of a line. Where they stop being text, bad is that byte's column from 1; else it is 0.
 func (l *lines) decode(raw []byte) (text string, bad int) {
+	if text, ok := l.decodePlain(raw); ok {
+		return text, 0
+	}
 	text, err := l.charset.Decode(raw)
 	if err == nil {
 		return text, 0
 	}
 	return text, l.charset.column(text[:max(0, strings.IndexRune(text, utf8.RuneError))])
 }
+
+// decodePlain reads bytes that are surely text, as nearly all are.
+func (l *lines) decodePlain(raw []byte) (text string, ok bool) {
+	switch {
+	case isASCII(raw):
+		return l.pages.keep(raw), true
+	case l.charset == UTF8:
+		if !utf8.Valid(raw) || bytes.Contains(raw, replacement) {
+			return "", false
+		}
+		return l.pages.keep(raw), true
+	case l.charset == GB18030:
+		if l.room, ok = appendTwoByte(l.room[:0], raw); ok {
+			return l.pages.keep(l.room), true
+		}
+	}
+	return "", false
+}
+
+var replacement = []byte("\uFFFD")
 
 // charsetFault is the fault of a line that does not decode at a column, counted in bytes.
 func (l *lines) charsetFault(number, column int, text string) *Fault {

@@ -179,8 +179,9 @@ func (l *loading) storeFaults(tx *sqldb.Tx) error {
 	return nil
 }
 
-// complete stores the figures of every statement in the file and makes each the bank's word on its day.
-func (l *loading) complete() ([]StatementRow, error) {
+// complete stores the figures of every statement in the file, makes each the bank's word on its day, and notes that the file
+// is in: all or nothing, so that a file whose import broke off here is not taken for a correction of itself.
+func (l *loading) complete(name string) ([]StatementRow, error) {
 	if err := l.flush(); err != nil {
 		return nil, err
 	}
@@ -189,45 +190,51 @@ func (l *loading) complete() ([]StatementRow, error) {
 	}
 	var all []StatementRow
 	for b, row := range l.open {
-		said := l.said[b]
-		row.conclude(said)
-		act := "complete"
-		if !said.LastPage {
-			act = "page"
-		}
-		if err := l.finish(row, act); err != nil {
-			return nil, err
-		}
+		row.conclude(l.said[b])
 		all = append(all, *row)
 	}
 	slices.SortFunc(all, func(a, b StatementRow) int {
 		return strings.Compare(a.ParentAccount+string(a.Day), b.ParentAccount+string(b.Day))
 	})
-	return all, nil
+	next := make([]string, len(all))
+	for i, row := range all {
+		act := "complete"
+		if !l.said[book{row.ParentAccount, row.Day}].LastPage {
+			act = "page"
+		}
+		var err error
+		if next[i], err = StatementMoves.Next(row.State, act); err != nil {
+			return nil, err
+		}
+	}
+	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
+		for i := range all {
+			if err := l.finish(tx, &all[i], next[i]); err != nil {
+				return err
+			}
+		}
+		return tx.Note(l.ctx, "messages", l.message, imported, cut(name, 400))
+	})
+	if errors.Is(err, sqldb.ErrStale) {
+		return nil, deposit.Refuse(deposit.Conflict, "file_being_imported", "同一对账单正由他人导入，请稍候查看结果")
+	}
+	for i := range all {
+		all[i].State, all[i].Version = next[i], all[i].Version+1
+	}
+	return all, err
 }
 
-func (l *loading) finish(row *StatementRow, act string) error {
-	next, err := StatementMoves.Next(row.State, act)
+func (l *loading) finish(tx *sqldb.Tx, row *StatementRow, next string) error {
+	n, err := tx.Exec(l.ctx, "UPDATE statements SET message_id = ?, opening = ?, closing = ?, balances = ?, credit_count = ?, credit_sum = ?, "+
+		"debit_count = ?, debit_sum = ?, declared = ?, fault_count = ?, proof = ?, gap = ?, imported_at = ? WHERE id = ? AND version = ?",
+		l.message, row.Opening, row.Closing, row.Balances, row.CreditCount, row.CreditSum,
+		row.DebitCount, row.DebitSum, row.Declared, row.FaultCount, row.Proof, row.Gap, sqldb.At(tx.Now), row.ID, row.Version)
 	if err != nil {
 		return err
 	}
-	err = l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(l.ctx, "UPDATE statements SET message_id = ?, opening = ?, closing = ?, balances = ?, credit_count = ?, credit_sum = ?, "+
-			"debit_count = ?, debit_sum = ?, declared = ?, fault_count = ?, proof = ?, gap = ?, imported_at = ? WHERE id = ? AND version = ?",
-			l.message, row.Opening, row.Closing, row.Balances, row.CreditCount, row.CreditSum,
-			row.DebitCount, row.DebitSum, row.Declared, row.FaultCount, row.Proof, row.Gap, sqldb.At(tx.Now), row.ID, row.Version)
-		if err != nil {
-			return err
-		}
-		if n != 1 {
-			return sqldb.ErrStale
-		}
-		return tx.Move(l.ctx, sqldb.Move{Table: "statements", ID: row.ID, Version: row.Version, From: row.State, To: next,
-			Note: fmt.Sprintf("贷 %d 笔，借 %d 笔，%s", row.CreditCount, row.DebitCount, row.Proof)})
-	})
-	if errors.Is(err, sqldb.ErrStale) {
-		return deposit.Refuse(deposit.Conflict, "file_being_imported", "同一对账单正由他人导入，请稍候查看结果")
+	if n != 1 {
+		return sqldb.ErrStale
 	}
-	row.State, row.Version = next, row.Version+1
-	return err
+	return tx.Move(l.ctx, sqldb.Move{Table: "statements", ID: row.ID, Version: row.Version, From: row.State, To: next,
+		Note: fmt.Sprintf("贷 %d 笔，借 %d 笔，%s", row.CreditCount, row.DebitCount, row.Proof)})
 }

@@ -145,7 +145,7 @@ func (t *table) next() (record, *Fault, error) {
 		if err != nil {
 			return record{}, nil, err
 		}
-		if strings.Trim(first.text, padding+blanks+",") == "" {
+		if isEmpty(first.text) {
 			continue
 		}
 		r, f, err := t.whole(first)
@@ -154,6 +154,14 @@ func (t *table) next() (record, *Fault, error) {
 		}
 		return r, f, err
 	}
+}
+
+// isEmpty says that a record has no text in any field.
+func isEmpty(text string) bool {
+	if text != "" && text[0] > ',' { // beyond all that is taken for nothing
+		return false
+	}
+	return strings.Trim(text, padding+blanks+",") == ""
 }
 
 // line gives the next line of the file.
@@ -216,6 +224,9 @@ const openQuote = "quote_open"
 
 // splitCSV cuts one CSV record into cells. The fault's column says where the field stands that breaks the rules of RFC 4180.
 func splitCSV(cells []cell, text string) ([]cell, *Fault) {
+	if strings.IndexByte(text, '"') < 0 {
+		return splitBare(cells, text), nil
+	}
 	at := 0
 	for {
 		c, end, code := cell{}, 0, ""
@@ -227,13 +238,32 @@ func splitCSV(cells []cell, text string) ([]cell, *Fault) {
 		if code != "" {
 			return cells, &Fault{Column: utf8.RuneCountInString(text[strings.LastIndexByte(text[:at], '\n')+1:at]) + 1, Code: code, Text: quoteRules[code]}
 		}
-		c.value = strings.Trim(c.value, blanks)
+		c.value = trimBlanks(c.value)
 		cells = append(cells, c)
 		if end == len(text) {
 			return cells, nil
 		}
 		at = end + 1
 	}
+}
+
+// splitBare cuts a record without quotes.
+func splitBare(cells []cell, text string) []cell {
+	for at := 0; ; {
+		comma := strings.IndexByte(text[at:], ',')
+		if comma < 0 {
+			return append(cells, cell{at, trimBlanks(text[at:])})
+		}
+		cells = append(cells, cell{at, trimBlanks(text[at : at+comma])})
+		at += comma + 1
+	}
+}
+
+func trimBlanks(s string) string {
+	if s == "" || s[0] > ' ' && s[len(s)-1] > ' ' {
+		return s
+	}
+	return strings.Trim(s, blanks)
 }
 
 var quoteRules = map[string]string{

@@ -1,7 +1,12 @@
 package reconcile
 
 import (
-	"slices"
+	"context"
+	"errors"
+	"hash/maphash"
+	"math/bits"
+	"runtime"
+	"sync"
 
 	"depositd/bank"
 	"depositd/platform/deposit"
@@ -9,71 +14,97 @@ import (
 
 // FileCheck judges one statement against a list of bids: two files in, mismatches out, no database and no clock. Every lot is
 // taken as opened. The rules are those of the service.
+//
+// The files may be larger than memory. Bids and credits are cut into partitions by sub-account, since only what is on one
+// number counts together, and kept in spools; the partitions are judged one after the other, as many at a time as there
+// are processors. What a partition cannot know by itself is found out before (repeated lines and reversals, see repeats)
+// or put off until after (the other bids of whoever paid on a number that is not his, see asks). All credits of one
+// number, and all reversals of the file, are in memory at once.
 type FileCheck struct {
 	rules   Rules
-	bids    []*Claim
-	numbers map[string][]*Claim // the leases of each number
-	payers  map[string][]*Claim // the bids of each bidder, by the key of the name
-	credits []*heard
-	known   map[bank.Identity]*heard
-	back    []bank.Entry
-	debits  map[bank.Identity]bool
+	dir     string
+	workers int
+	parts   int
+	seed    maphash.Seed // which partition a number falls into matters to no result
+
+	bids       *spool // by number
+	bidRows    uint64
+	bidPen     pen
+	credits    *spool // by number
+	creditRows uint64
+	creditPen  pen
+	repeats    *repeats
+	open       []func() error // what has to be closed
 }
 
-// NewFileCheck makes a check without bids and entries.
-func NewFileCheck(rules Rules) *FileCheck {
-	return &FileCheck{rules: rules, numbers: map[string][]*Claim{}, payers: map[string][]*Claim{}, known: map[bank.Identity]*heard{}, debits: map[bank.Identity]bool{}}
-}
+// The sizes of a cut. A partition is some 1 MiB of either file, and some 5 MiB while it is judged.
+const (
+	mostParts   = 1024
+	partBytes   = 1 << 20
+	bidBytes    = 150 // of a row of the two files, about
+	coarseParts = 64  // for what few rows need
+	mostWorkers = 8   // each holds a partition of its own
+)
 
-// Bid adds a bid that holds a number from bid.From to bid.To.
-func (c *FileCheck) Bid(number string, bid Claim) {
-	bid.Opened, bid.BidderKey = true, deposit.NameKey(bid.Bidder)
-	one := &bid
-	one.Number = number
-	c.bids = append(c.bids, one)
-	c.numbers[number] = append(c.numbers[number], one)
-	c.payers[one.BidderKey] = append(c.payers[one.BidderKey], one)
-}
-
-// Overlaps names a number that two bids hold at the same time, which no verdict can be right about; "" if there is none.
-func (c *FileCheck) Overlaps() string {
-	for number, leases := range c.numbers {
-		slices.SortFunc(leases, func(a, b *Claim) int { return a.From.Compare(b.From) })
-		for i := 1; i < len(leases); i++ {
-			if leases[i].From.Before(leases[i-1].To) {
-				return number
-			}
-		}
+// NewFileCheck makes a check without bids and entries. It keeps what does not fit into memory in files without names in
+// dir. The two files have about so many bytes together; that decides how finely the work is cut, and no result depends
+// on it. Close frees what the check holds.
+func NewFileCheck(rules Rules, dir string, bytes int64) *FileCheck {
+	c := &FileCheck{rules: rules, dir: dir, workers: min(runtime.GOMAXPROCS(0), mostWorkers), seed: maphash.MakeSeed(), parts: 1}
+	for c.parts < mostParts && int64(c.parts)*partBytes*2 < bytes {
+		c.parts *= 2
 	}
-	return ""
+	c.bids, c.credits = newSpool(dir, c.parts), newSpool(dir, c.parts)
+	c.repeats = newRepeats(c.seed, uint64(max(bytes, 0))/2/bidBytes)
+	c.open = []func() error{c.bids.close, c.credits.close}
+	return c
+}
+
+// Close frees the check's files.
+func (c *FileCheck) Close() (err error) {
+	for _, shut := range c.open {
+		err = errors.Join(err, shut())
+	}
+	c.open = nil
+	return err
+}
+
+func (c *FileCheck) spools(parts int) spools {
+	s := newSpools(c.dir, c.workers, parts)
+	c.open = append(c.open, s.close)
+	return s
+}
+
+// part is the partition of a number. The credits on no number have nothing to do with each other, and may be many.
+func (c *FileCheck) part(number string, row uint64) int {
+	if number == "" {
+		return int(row % uint64(c.parts))
+	}
+	return int(maphash.String(c.seed, number) & uint64(c.parts-1))
+}
+
+// Bid adds a bid that holds a number from bid.From to bid.To. Bids and entries may come from two goroutines, one for each.
+func (c *FileCheck) Bid(number string, bid *Claim) error {
+	row := c.bidRows
+	c.bidRows++
+	key := deposit.NameKey(bid.Bidder)
+	c.bidPen = c.bidPen[:0]
+	writeBid(&c.bidPen, maphash.String(c.seed, key), row, number, key, bid)
+	return c.bids.put(c.part(number, row), c.bidPen)
 }
 
 // Entry adds a line of the statement. The same line again counts once; the same serial with other content sets the credit
 // aside as AdviceConflict.
-func (c *FileCheck) Entry(e *bank.Entry) {
+func (c *FileCheck) Entry(e *bank.Entry) error {
 	if e.Direction == bank.Debit {
-		if e.Reversal == bank.Reverses && !c.debits[e.Identity()] {
-			c.debits[e.Identity()] = true
-			c.back = append(c.back, *e)
-		}
-		return
+		c.repeats.takeBack(e)
+		return nil
 	}
-	if old := c.known[e.Identity()]; old != nil {
-		if contradicts(&old.entry, e) {
-			old.credit.SetAside = AdviceConflict
-		}
-		return
-	}
-	one := heardOf(*e)
-	one.credit.PayerKey = deposit.NameKey(e.PayerName)
-	c.known[e.Identity()] = one
-	c.credits = append(c.credits, one)
-}
-
-// contradicts compares two lines of one file to the letter.
-func contradicts(a, b *bank.Entry) bool {
-	return a.Amount != b.Amount || a.SubAccount != b.SubAccount || !a.BookedAt.Equal(b.BookedAt) || a.PayerName != b.PayerName ||
-		a.PayerAccount != b.PayerAccount || a.PayerBank != b.PayerBank || a.Remark != b.Remark || a.ReversalOf != b.ReversalOf
+	row := c.creditRows
+	c.creditRows++
+	c.creditPen = c.creditPen[:0]
+	c.repeats.write(&c.creditPen, row, e)
+	return c.credits.put(c.part(e.SubAccount, row), c.creditPen)
 }
 
 // CheckRow is a line of the outcome.
@@ -87,61 +118,72 @@ type CheckRow struct {
 	SuggestedLot, SuggestedBidder string
 }
 
+// OverlapError says that two bids hold a number at the same time, which no verdict can be right about.
+type OverlapError struct{ Number string }
+
+func (o *OverlapError) Error() string {
+	return "子账号 " + o.Number + " 在同一时间分给了两个投标，无法判定；请更正 lease_from、lease_to"
+}
+
 // Rows judges, and gives a row for each credit that is not plainly matched – or for each credit, if all – in the order
-// of the statement, and then for each bid that is not paid, in the order of the bids.
-func (c *FileCheck) Rows(all bool, row func(CheckRow) error) error {
-	order := slices.Clone(c.credits)
-	slices.SortStableFunc(order, func(a, b *heard) int { return bookingOrder(&a.credit, &b.credit) })
-	reverse(order, c.back)
-	for _, one := range order {
-		c.claim(one)
+// of the statement, and then for each bid that is not paid, in the order of the bids. Where leases overlap it gives an
+// OverlapError and no row. It may be called once.
+func (c *FileCheck) Rows(ctx context.Context, all bool, row func(CheckRow) error) error {
+	if err := c.settleRepeats(ctx); err != nil {
+		return err
 	}
-	byLease := sumUp(order, c.rules)
-	for _, one := range c.credits {
-		one.verdict = Decide(&one.credit, one.claims, one.sums, c.rules)
-		if all || !one.verdict.Plain() {
-			if err := row(one.row()); err != nil {
-				return err
-			}
-		}
+	s := newSitting(c, all)
+	err := c.each(ctx, c.parts, s.judge)
+	if err == nil {
+		err = s.overlap()
 	}
-	for _, bid := range c.bids {
-		if bid.Paid {
-			continue
-		}
-		verdict := Unpaid
-		if len(byLease[bid]) > 0 {
-			verdict = Underpaid
-		}
-		if err := row(CheckRow{Kind: "bid", SubAccount: bid.Number, Lot: bid.Lot, Bidder: bid.Bidder, Amount: bid.Deposit, Verdict: verdict, Reasons: string(verdict)}); err != nil {
+	if err == nil {
+		err = s.answer(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for _, out := range []*outcome{s.credits, s.bids} {
+		if err := out.give(ctx, row); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// claim finds whose number a credit is on, and the bids of its payer.
-func (c *FileCheck) claim(one *heard) {
-	leases := c.numbers[one.entry.SubAccount]
-	one.claims.Known = len(leases) > 0
-	for _, lease := range leases {
-		if lease.inForce(one.credit.BookedAt) {
-			one.claims.Holder = lease
-		}
+// each does work for every partition, with as many workers as there are; the first error ends it.
+func (c *FileCheck) each(ctx context.Context, parts int, work func(worker, part int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	todo := make(chan int, parts)
+	for p := range parts {
+		todo <- p
 	}
-	if one.credit.PayerKey != "" && (one.claims.Holder == nil || !isPayer(&one.credit, one.claims.Holder)) {
-		one.claims.OfPayer = c.payers[one.credit.PayerKey]
+	close(todo)
+	var group sync.WaitGroup
+	for w := range c.workers {
+		group.Go(func() {
+			for p := range todo {
+				if ctx.Err() != nil {
+					return
+				}
+				if err := work(w, p); err != nil {
+					stop(err)
+				}
+			}
+		})
 	}
+	group.Wait()
+	return context.Cause(ctx)
 }
 
-func (c *heard) row() CheckRow {
-	v := &c.verdict
-	r := CheckRow{Kind: "credit", Serial: c.entry.Serial, SubAccount: c.entry.SubAccount, Amount: c.entry.Amount, Verdict: v.Code, Reasons: joinCodes(v.Reasons)}
-	if v.Holder != nil {
-		r.Lot, r.Bidder = v.Holder.Lot, v.Holder.Bidder
-	}
-	if v.Suggested != nil {
-		r.SuggestedLot, r.SuggestedBidder = v.Suggested.Lot, v.Suggested.Bidder
-	}
-	return r
-}
+// bitmap is a set of small numbers.
+type bitmap []uint64
+
+func newBitmap(n uint64) bitmap { return make(bitmap, n/64+1) }
+
+func (b bitmap) has(n uint64) bool { return b[n/64]&(1<<(n%64)) != 0 }
+func (b bitmap) add(n uint64)      { b[n/64] |= 1 << (n % 64) }
+
+// powerOfTwo is the smallest that is not below n.
+func powerOfTwo(n uint64) uint64 { return 1 << bits.Len64(max(n, 1)-1) }

@@ -25,7 +25,7 @@ func (d *Desk) CloseDay(ctx context.Context, by string, day deposit.Day) (*Repor
 		return nil, err
 	}
 	for _, b := range books {
-		if err := d.closeBook(ctx, by, b, day); err != nil {
+		if err := errors.Join(d.closeBook(ctx, by, b, day), d.chainOn(ctx, by, b, day)); err != nil {
 			return nil, fmt.Errorf("close %s of %s: %w", day, b.Bank, err)
 		}
 	}
@@ -78,6 +78,16 @@ func (f *found) entry(e *bank.Entry, code Code, detail string) {
 	f.subjects = append(f.subjects, e.ID)
 }
 
+// place notes whose number each of the credits is on, as they were judged.
+func (f *found) place(ctx context.Context, r sqldb.Reader) error {
+	judged, err := matchesOf(ctx, r, f.subjects)
+	for i := range f.wanted {
+		m := judged[f.wanted[i].Subject]
+		f.wanted[i].LotID, f.wanted[i].BidID = m.LotID, m.BidID
+	}
+	return err
+}
+
 // closeBook compares one account's day and keeps its findings.
 func (d *Desk) closeBook(ctx context.Context, by string, b bank.Book, day deposit.Day) error {
 	fig, err := d.look(ctx, b, day)
@@ -100,6 +110,9 @@ func (d *Desk) closeBook(ctx context.Context, by string, b bank.Book, day deposi
 			return err
 		}
 	}
+	if err := errors.Join(missing.place(ctx, d.db), orphans.place(ctx, d.db)); err != nil {
+		return err
+	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		if fig.statement == nil {
 			return keepClosing(ctx, tx, fig)
@@ -115,6 +128,23 @@ func (d *Desk) closeBook(ctx context.Context, by string, b bank.Book, day deposi
 		}
 		return keepClosing(ctx, tx, fig)
 	})
+}
+
+// chainOn compares an account's next day again where it no longer begins as it was found to: a corrected statement has
+// moved the balance that it follows on.
+func (d *Desk) chainOn(ctx context.Context, by string, b bank.Book, day deposit.Day) error {
+	next, err := closings.One(ctx, d.db, "WHERE bank = ? AND parent_account = ? AND day > ? AND statement_id <> 0 ORDER BY day LIMIT 1", b.Bank, b.ParentAccount, day)
+	if errors.Is(err, sqldb.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fig, err := d.look(ctx, b, next.Day)
+	if err != nil || fig.chain == next.Chain && fig.chain != ChainIsBroken {
+		return err
+	}
+	return d.closeBook(ctx, by, b, next.Day)
 }
 
 // keepOnDay makes the findings of a kind on an account's day be exactly those found. A credit that becomes an orphan, or
@@ -149,7 +179,7 @@ func keepOnDay(ctx context.Context, tx *sqldb.Tx, kind FindingKind, b bank.Book,
 }
 
 // keepProofs keeps the findings on a statement whose figures do not hold together, or that does not begin where the last
-// one ended.
+// one ended. Those on an earlier revision of it go with that revision.
 func keepProofs(ctx context.Context, tx *sqldb.Tx, fig figures) error {
 	s := fig.statement
 	subject := []sqldb.ID{s.ID}
@@ -166,10 +196,10 @@ func keepProofs(ctx context.Context, tx *sqldb.Tx, fig figures) error {
 		f.Detail = "期初 " + s.Opening.Grouped() + "，上一份对账单期末 " + fig.before.Grouped()
 		chain = append(chain, f)
 	}
-	if err := keep(ctx, tx, KindBalance, subject, balance); err != nil {
+	if err := keepOnDay(ctx, tx, KindBalance, fig.book, fig.day, found{subject, balance}); err != nil {
 		return err
 	}
-	return keep(ctx, tx, KindChain, subject, chain)
+	return keepOnDay(ctx, tx, KindChain, fig.book, fig.day, found{subject, chain})
 }
 
 // openings keeps the findings on bids that have no deposit though their lot opened on the day, and asks for another
@@ -260,6 +290,9 @@ func (d *Desk) delayed(ctx context.Context, by string, day deposit.Day, books []
 		byBook[bank.Book{Bank: e.Bank, ParentAccount: e.ParentAccount}].entry(e, AdviceDelayed, "开标 "+deposit.Wall(seen[e.ID].Opened)+"，通知 "+deposit.Wall(seen[e.ID].Seen)+" 才到")
 	}
 	for b, f := range byBook {
+		if err := f.place(ctx, d.db); err != nil {
+			return err
+		}
 		if err := d.db.Write(ctx, by, func(tx *sqldb.Tx) error { return keepOnDay(ctx, tx, KindDelayed, b, day, *f) }); err != nil {
 			return err
 		}

@@ -95,8 +95,8 @@ func (d *Desk) look(ctx context.Context, b bank.Book, day deposit.Day) (figures,
 
 // atRoundCap says whether a number of notices is one at which banks are known to cut off silently: 100, 200, 500, 1000 …
 func atRoundCap(n int64) bool {
-	for cap := int64(100); cap <= n; cap *= 10 {
-		if n == cap || n == 2*cap || n == 5*cap {
+	for round := int64(100); round <= n; round *= 10 {
+		if n == round || n == 2*round || n == 5*round {
 			return true
 		}
 	}
@@ -172,6 +172,8 @@ func closeIfProved(ctx context.Context, tx *sqldb.Tx, bank, parent string, day d
 // nightly job to look at again.
 func (d *Desk) DaysToClose(ctx context.Context, since, until deposit.Day) ([]deposit.Day, error) {
 	return sqldb.Select(ctx, d.db, func(day *deposit.Day) []any { return []any{day} },
-		"SELECT s.day FROM statements AS s WHERE s.day >= ? AND s.day < ? AND s.state = 'COMPLETE' AND NOT EXISTS (SELECT 1 FROM closings AS c "+
+		"SELECT s.day FROM statements AS s WHERE s.day >= ? AND s.day < ? AND s.state = 'COMPLETE' "+
+			"AND NOT EXISTS (SELECT 1 FROM statements AS n WHERE n.bank = s.bank AND n.parent_account = s.parent_account AND n.day = s.day AND n.state = 'COMPLETE' AND n.revision > s.revision) "+
+			"AND NOT EXISTS (SELECT 1 FROM closings AS c "+
 			"WHERE c.day = s.day AND c.bank = s.bank AND c.parent_account = s.parent_account AND c.state = 'CLOSED' AND c.statement_id = s.id) GROUP BY s.day ORDER BY s.day", since, until)
 }

@@ -45,12 +45,18 @@ func open(t testing.TB, url string) *house {
 	if _, err := db.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	return houseOf(t, db, &now)
+}
+
+// houseOf is the desks over an open database.
+func houseOf(t testing.TB, db *sqldb.DB, now *time.Time) *house {
+	t.Helper()
 	set, err := bank.ParseSet([]byte("banks:\n  - code: lcyh\n    name: 聊城银行\n    adapter: gseries\n    statement: delimited\n    parent_accounts: [\"3705018860000000123\"]\n    notices: single\n    seal: {scheme: none}\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, _ := set.Bank("lcyh")
-	return &house{t, &now, db, bank.NewDesk(db), platform.NewDesk(db), reconcile.NewDesk(db, set, reconcile.Rules{}), b}
+	return &house{t, now, db, bank.NewDesk(db), platform.NewDesk(db), reconcile.NewDesk(db, set, reconcile.Rules{}), b}
 }
 
 func (h *house) must(err error) {

@@ -125,12 +125,16 @@ func keep(ctx context.Context, tx *sqldb.Tx, kind FindingKind, subjects []sqldb.
 
 // revise makes a finding say what is now the case, and opens it again if that is something new.
 func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
-	same := old.Code == f.Code && old.Reasons == f.Reasons && old.SuggestedBid == f.SuggestedBid && old.BidID == f.BidID && old.Amount == f.Amount && old.Detail == f.Detail
+	if old.Kind == KindCheck {
+		f.Day = old.Day // it belongs to the night in which it was found, the others to the day of their subject
+	}
+	same := old.Code == f.Code && old.Reasons == f.Reasons && old.Day == f.Day && old.SuggestedBid == f.SuggestedBid && old.BidID == f.BidID &&
+		old.Amount == f.Amount && old.Detail == f.Detail
 	if same && old.State != Cleared {
 		return nil
 	}
-	n, err := tx.Exec(ctx, "UPDATE findings SET code = ?, reasons = ?, suggested_bid = ?, bid_id = ?, lot_id = ?, amount = ?, department = ?, detail = ?, version = version + 1 "+
-		"WHERE id = ? AND version = ?", f.Code, f.Reasons, f.SuggestedBid, f.BidID, f.LotID, f.Amount, f.Department, f.Detail, old.ID, old.Version)
+	n, err := tx.Exec(ctx, "UPDATE findings SET code = ?, reasons = ?, day = ?, suggested_bid = ?, bid_id = ?, lot_id = ?, amount = ?, department = ?, detail = ?, version = version + 1 "+
+		"WHERE id = ? AND version = ?", f.Code, f.Reasons, f.Day, f.SuggestedBid, f.BidID, f.LotID, f.Amount, f.Department, f.Detail, old.ID, old.Version)
 	if err != nil {
 		return err
 	}
@@ -144,8 +148,9 @@ func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
 	return tx.Move(ctx, sqldb.Move{Table: "findings", ID: old.ID, Version: old.Version + 1, From: old.State, To: Open, Note: note})
 }
 
-// MoveFinding lets a person explain, settle or reopen a finding, with a note. A contradiction or an orphan that is
-// settled sets its credit free: it is judged again by what was stored first.
+// MoveFinding lets a person explain, settle or reopen a finding, with a note. A contradiction that is settled sets its
+// credit free: it is judged again by what was stored first. An orphan does not, whatever the bank says of it: it counts
+// when a statement has it.
 func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) error {
 	if note == "" {
 		return deposit.Refuse(deposit.Invalid, "note_required", "请填写处理意见")
@@ -166,7 +171,7 @@ func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version 
 			return err
 		}
 		switch f.Kind {
-		case KindConflict, KindOrphan:
+		case KindConflict:
 			return bank.Requeue(ctx, tx, f.Subject)
 		case KindBalance, KindChain:
 			return closeIfProved(ctx, tx, f.Bank, f.ParentAccount, f.Day)

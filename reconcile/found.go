@@ -101,10 +101,11 @@ func (h *hearing) anyOpened() bool {
 	return false
 }
 
-// owes says whether a bid stands in an opened lot without anything paid for it. A lot that was given up owes nothing.
+// owes says whether a bid stood at the opening of its lot without anything paid for it. One that was withdrawn before
+// did not; one that was revoked afterwards did. For a lot that was given up nothing is owed.
 func owes(p platform.Claim, sum counted, now time.Time) bool {
 	givenUp := p.Lot.State == platform.LotFailed || p.Lot.State == platform.LotTerminated
-	return opened(p.Lot, now) && !givenUp && p.Bid.State == platform.BidLive && sum.Credits == 0
+	return opened(p.Lot, now) && !givenUp && p.Bid.State != platform.BidWithdrawn && sum.Credits == 0
 }
 
 // opened says whether it is certain that nothing more can come in time for a lot.
@@ -112,7 +113,8 @@ func opened(lot platform.Lot, now time.Time) bool {
 	return lot.State != platform.LotAnnounced || !now.Before(lot.OpensAt)
 }
 
+// unpaid is the finding on a bid that owes its deposit. It is no bank's: a bid may have numbers at several, or none.
 func unpaid(p platform.Claim) Finding {
-	return Finding{Subject: p.Bid.ID, Code: Unpaid, Reasons: string(Unpaid), Day: deposit.DayOf(p.Lot.OpensAt), Bank: p.Lease.Bank,
+	return Finding{Subject: p.Bid.ID, Code: Unpaid, Reasons: string(Unpaid), Day: deposit.DayOf(p.Lot.OpensAt),
 		Amount: p.Lot.Deposit, LotID: p.Lot.ID, BidID: p.Bid.ID, Department: p.Lot.Department}
 }

@@ -44,7 +44,7 @@ func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error)
 	if err != nil || len(pending)+len(touches) == 0 {
 		return 0, false, err
 	}
-	h := &hearing{now: d.db.Now(), pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}}
+	h := &hearing{now: d.db.Now(), pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
 	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.attach, h.mark, h.decide} {
 		if err := step(ctx, d.db, d.rules); err != nil {
 			return 0, false, err
@@ -165,52 +165,70 @@ func payersTouched(touches []platform.Touch) []string {
 	return keys
 }
 
-// attach asks the platform who may claim each credit.
+// attach asks the platform who may claim each credit: first whose number it is on, and then, where the payer is not the
+// holder, which bids the payer has. Most credits need no second answer.
 func (h *hearing) attach(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	order := make([]*heard, 0, len(h.credits))
 	asks := make([]platform.Ask, 0, len(h.credits)+len(h.touches))
 	for _, c := range h.credits {
 		order = append(order, c)
-		asks = append(asks, platform.Ask{Bank: c.entry.Bank, SubAccount: c.entry.SubAccount, PayerKey: c.entry.PayerKey})
+		asks = append(asks, platform.Ask{Bank: c.entry.Bank, SubAccount: c.entry.SubAccount})
 	}
 	for _, t := range h.touches {
-		asks = append(asks, platform.Ask{Bank: t.Bank, SubAccount: t.SubAccount, PayerKey: t.BidderKey})
+		ask := platform.Ask{Bank: t.Bank, SubAccount: t.SubAccount}
+		if t.SubAccount == "" { // a bid without a number is found by its bidder
+			ask.PayerKey = t.BidderKey
+		}
+		asks = append(asks, ask)
 	}
+	if err := h.ask(ctx, r, asks, order, h.holder); err != nil {
+		return err
+	}
+	asks, order = asks[:0], order[:0]
+	for _, c := range h.credits {
+		if c.credit.PayerKey != "" && (c.claims.Holder == nil || !isPayer(&c.credit, c.claims.Holder)) {
+			order = append(order, c)
+			asks = append(asks, platform.Ask{PayerKey: c.credit.PayerKey})
+		}
+	}
+	return h.ask(ctx, r, asks, order, h.ofPayer)
+}
+
+// ask asks the platform and hands the answers for the first credits to take.
+func (h *hearing) ask(ctx context.Context, r sqldb.Reader, asks []platform.Ask, order []*heard, take func(*heard, *Claim, platform.Lease)) error {
 	answers, err := platform.Claims(ctx, r, asks)
 	if err != nil {
 		return err
 	}
-	h.bids = map[sqldb.ID]platform.Claim{}
 	for i, claims := range answers {
 		for _, p := range claims {
 			h.bids[p.Bid.ID] = p
-		}
-		if i < len(order) {
-			h.claim(order[i], claims)
+			key := claimKey{p.Lease.ID, p.Bid.ID}
+			if h.claims[key] == nil {
+				h.claims[key] = claimOf(p, h.now)
+			}
+			if i < len(order) {
+				take(order[i], h.claims[key], p.Lease)
+			}
 		}
 	}
 	return nil
 }
 
-// claim sorts a credit's claims into the holder's and the payer's.
-func (h *hearing) claim(c *heard, claims []platform.Claim) {
-	for _, p := range claims {
-		key := claimKey{p.Lease.ID, p.Bid.ID}
-		one := h.claims[key]
-		if one == nil {
-			one = claimOf(p, h.now)
-			h.claims[key] = one
-		}
-		if p.Lease.Bank == c.entry.Bank && p.Lease.SubAccount == c.entry.SubAccount && c.entry.SubAccount != "" {
-			c.claims.Known = true
-			if one.inForce(c.credit.BookedAt) {
-				c.claims.Holder = one
-			}
-		}
-		if c.credit.PayerKey != "" && one.BidderKey == c.credit.PayerKey {
-			c.claims.OfPayer = append(c.claims.OfPayer, one)
-		}
+// holder takes a lease on the credit's number.
+func (h *hearing) holder(c *heard, claim *Claim, lease platform.Lease) {
+	if c.entry.SubAccount == "" || lease.SubAccount != c.entry.SubAccount || lease.Bank != c.entry.Bank {
+		return
 	}
+	c.claims.Known = true
+	if claim.inForce(c.credit.BookedAt) {
+		c.claims.Holder = claim
+	}
+}
+
+// ofPayer takes a bid of the credit's payer.
+func (h *hearing) ofPayer(c *heard, claim *Claim, _ platform.Lease) {
+	c.claims.OfPayer = append(c.claims.OfPayer, claim)
 }
 
 func claimOf(p platform.Claim, now time.Time) *Claim {

@@ -21,22 +21,30 @@ type Report struct {
 
 // BankReport is one parent account's day. Shortfall is statement minus notices.
 type BankReport struct {
-	Bank          string      `json:"bank"`
-	ParentAccount string      `json:"parent_account"`
-	Currency      string      `json:"currency"`
-	Proof         bank.Proof  `json:"proof"`
-	Opening       string      `json:"opening"` // "" when the bank does not tell
-	Credits       deposit.Fen `json:"credits"`
-	Debits        deposit.Fen `json:"debits"`
-	Closing       string      `json:"closing"` // "" when the bank does not tell
-	Gap           deposit.Fen `json:"gap"`     // closing − (opening + credits − debits)
-	Chain         Chain       `json:"chain"`
-	Statement     Sides       `json:"statement"`
-	Notices       Sides       `json:"notices"`
-	Shortfall     Shortfall   `json:"shortfall"`
-	AtRoundCap    bool        `json:"at_round_cap"`
-	State         string      `json:"state"` // OPEN, CLOSED; "" before the day was compared
-	Arrived       bool        `json:"statement_arrived"`
+	Bank          string       `json:"bank"`
+	ParentAccount string       `json:"parent_account"`
+	Currency      string       `json:"currency"`
+	Proof         bank.Proof   `json:"proof"`
+	Opening       string       `json:"opening"` // "" when the bank does not tell
+	Credits       deposit.Fen  `json:"credits"`
+	Debits        deposit.Fen  `json:"debits"`
+	Closing       string       `json:"closing"` // "" when the bank does not tell
+	Gap           deposit.Fen  `json:"gap"`     // closing − (opening + credits − debits)
+	Chain         Chain        `json:"chain"`
+	Statement     Sides        `json:"statement"`
+	Notices       Sides        `json:"notices"`
+	Shortfall     Shortfall    `json:"shortfall"`
+	AtRoundCap    bool         `json:"at_round_cap"`
+	Differences   []Difference `json:"differences"` // what the comparison found, by kind
+	State         string       `json:"state"`       // OPEN, CLOSED; "" before the day was compared
+	Arrived       bool         `json:"statement_arrived"`
+}
+
+// Difference is how often a comparison found the same thing on an account's day, and the money concerned.
+type Difference struct {
+	Code    Code        `json:"code"`
+	Entries int64       `json:"entries"`
+	Amount  deposit.Fen `json:"amount"`
 }
 
 // Sides is a number of entries and what they come to.
@@ -109,7 +117,17 @@ func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day) (Ba
 		return one, err
 	}
 	one.State = c.State
-	return one, nil
+	one.Differences, err = d.differences(ctx, b, day)
+	return one, err
+}
+
+// differences sums what the comparison of an account's day found, in the order of Codes.
+func (d *Desk) differences(ctx context.Context, b bank.Book, day deposit.Day) ([]Difference, error) {
+	all, err := sqldb.Select(ctx, d.db, func(f *Difference) []any { return []any{&f.Code, &f.Entries, &f.Amount} },
+		"SELECT code, COUNT(*), SUM(amount) FROM findings WHERE day = ? AND bank = ? AND parent_account = ? AND kind NOT IN ('CREDIT','BID','CHECK') AND state <> 'CLEARED' GROUP BY code",
+		day, b.Bank, b.ParentAccount)
+	slices.SortFunc(all, func(a, b Difference) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
+	return append([]Difference{}, all...), err
 }
 
 // counts tells how many of the day's credits got which verdict, and how many findings of the other kinds there are.

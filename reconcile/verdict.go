@@ -106,10 +106,11 @@ func (c Code) Refundable() bool { return meanings[c].refundable }
 var verdicts = []Code{Reversed, ReturnedRefund, PaidToParent, UnknownSubAccount, WrongSubAccount, ThirdPartyPayer,
 	LateCredit, NotBasicAccount, Underpaid, DuplicatePayment, Overpaid, Matched}
 
+// codes lists every verdict and finding, in the order in which reports tell them.
+var codes = append(slices.Clone(verdicts), Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken, Violated)
+
 // Codes lists every verdict and finding, in the order in which reports tell them.
-func Codes() []Code {
-	return append(slices.Clone(verdicts), Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken, Violated)
-}
+func Codes() []Code { return slices.Clone(codes) }
 
 // joinCodes writes reasons as they stand in files and rows: "LATE_CREDIT;NAME_VARIANT".
 func joinCodes(codes []Code) string {

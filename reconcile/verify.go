@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"depositd/migrations/sqldb"
@@ -41,6 +42,8 @@ var invariants = []invariant{
 	{"I41", "未完全匹配的入账都有差异记录", "SELECT m.entry_id FROM matches AS m LEFT JOIN findings AS f ON f.subject = m.entry_id AND f.kind IN ('CREDIT','CONFLICT','ORPHAN') " +
 		"WHERE m.reasons <> '' AND m.reasons NOT LIKE 'PARTIAL_PAYMENT%' AND f.id IS NULL"},
 	{"I42", "已关闭的日终有完整对账单", "SELECT c.id FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE' WHERE c.state = 'CLOSED' AND s.id IS NULL"},
+	{"I43", "每处来源都有入账和原始报文或对账单", "SELECT g.entry_id FROM sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
+		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S' WHERE e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},
 }
 
 // Verify runs every invariant on the live database and recomputes the seals of the audit trail.
@@ -77,8 +80,12 @@ func (d *Desk) findViolations(ctx context.Context, by string, day deposit.Day) e
 	}
 	var subjects []sqldb.ID
 	var wanted []Finding
-	for i, c := range checks {
-		subject := sqldb.ID(i + 1) // an invariant has no row: its place in the list is its key
+	for _, c := range checks {
+		number, err := strconv.Atoi(strings.TrimPrefix(c.Code, "I")) // an invariant has no row: its number is its key
+		if err != nil {
+			return err
+		}
+		subject := sqldb.ID(number)
 		subjects = append(subjects, subject)
 		if c.Count > 0 {
 			wanted = append(wanted, Finding{Subject: subject, Code: Violated, Reasons: string(Violated), Day: day, Department: string(IT),

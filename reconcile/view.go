@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +69,7 @@ func findingRows(ctx context.Context, r sqldb.Reader, tail string, args ...any) 
 	return all, err
 }
 
-// inReportOrder is by account, then what was found, then the time of the booking.
+// inReportOrder is by account, then what was found, in the order in which it is counted, then the time of the booking.
 func inReportOrder(a, b FindingRow) int {
 	var at, bt time.Time
 	if a.BookedAt != nil {
@@ -77,7 +78,7 @@ func inReportOrder(a, b FindingRow) int {
 	if b.BookedAt != nil {
 		bt = *b.BookedAt
 	}
-	return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code),
+	return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)), cmp.Compare(a.Kind, b.Kind),
 		at.Compare(bt), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Lot, b.Lot), cmp.Compare(a.Bidder, b.Bidder), cmp.Compare(a.ID, b.ID))
 }
 

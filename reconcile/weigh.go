@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -29,7 +30,7 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	for _, c := range conflicts {
 		one := h.credits[c.EntryID]
 		one.credit.SetAside = AdviceConflict
-		one.detail += "另一来源的 " + c.Fields + " 不同（金额 " + c.Amount.Grouped() + "）；"
+		one.detail += "另一来源的" + fieldNames.Replace(c.Fields) + "不同（其金额 " + c.Amount.Grouped() + "）；"
 	}
 	known, err := findingsOn(ctx, r, ids, KindConflict, KindOrphan)
 	for _, f := range known {
@@ -38,12 +39,16 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 		switch {
 		case f.Kind == KindConflict && f.State == Settled && f.Detail == one.detail:
 			c.SetAside = "" // a person has asked the bank, and nothing has come up since
-		case f.Code == AdviceOrphan && f.State != Settled && f.State != Cleared:
-			c.SetAside = f.Code
+		case f.Code == AdviceOrphan && f.State != Cleared:
+			c.SetAside = f.Code // settled or not: money counts that stands on a statement
 		}
 	}
 	return err
 }
+
+// fieldNames are the fields in which sightings can contradict each other, for people.
+var fieldNames = strings.NewReplacer("sub_account", "子账号", "booked_at", "入账时间", "payer_name", "付款户名", "payer_account", "付款账号",
+	"reversal_of", "被冲正流水号", "amount", "金额", ", ", "、")
 
 // reversible is how a reversal finds the credit it takes back: by the serial it names, or else by what both have in common.
 type reversible struct {

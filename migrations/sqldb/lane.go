@@ -14,6 +14,7 @@ type lane struct {
 	pool   *sql.DB
 	conn   *sql.Conn // nil until it is needed, and after it broke
 	stmts  map[string]*sql.Stmt
+	spoilt error // why the transaction that runs cannot be committed any more
 }
 
 // Statements of odd lengths, such as the last rows of a long insert, are not kept prepared.
@@ -23,14 +24,20 @@ const (
 )
 
 func (l *lane) begin(ctx context.Context) error {
+	l.spoilt = nil
 	_, err := l.exec(ctx, l.engine.begin(), nil)
 	if errors.Is(err, ErrUnavailable) { // perhaps only this connection had gone stale
+		l.spoilt = nil
 		_, err = l.exec(ctx, l.engine.begin(), nil)
 	}
 	return err
 }
 
 func (l *lane) commit(ctx context.Context) error {
+	if err := l.spoilt; err != nil { // somebody has overlooked an error
+		l.rollback(ctx)
+		return err
+	}
 	_, err := l.exec(ctx, "COMMIT", nil)
 	if seeded(bugDeaf) {
 		err = nil
@@ -47,6 +54,7 @@ func (l *lane) commit(ctx context.Context) error {
 
 // rollback ends the transaction; a connection on which even that fails is given up, which ends it too.
 func (l *lane) rollback(ctx context.Context) {
+	l.spoilt = nil
 	if l.conn == nil {
 		return
 	}
@@ -56,6 +64,9 @@ func (l *lane) rollback(ctx context.Context) {
 }
 
 func (l *lane) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if l.spoilt != nil {
+		return nil, l.spoilt
+	}
 	stmt, err := l.prepare(ctx, query)
 	if err != nil {
 		return nil, l.failed(err)
@@ -70,6 +81,9 @@ func (l *lane) exec(ctx context.Context, query string, args []any) (sql.Result, 
 }
 
 func (l *lane) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if l.spoilt != nil {
+		return nil, l.spoilt
+	}
 	stmt, err := l.prepare(ctx, query)
 	if err != nil {
 		return nil, l.failed(err)
@@ -106,11 +120,16 @@ func (l *lane) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// failed classifies an error and gives the connection up when it is the connection that failed.
+// failed classifies an error and gives the connection up when it is the connection that failed. After such an error, or
+// one after which the transaction has to be run again, the engine may have ended the transaction by itself: what came
+// after it would be stored alone, so that nothing more is accepted before the next one begins.
 func (l *lane) failed(err error) error {
 	err = l.engine.classify(err)
 	if errors.Is(err, ErrUnavailable) {
 		l.drop()
+	}
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, errAgain) {
+		l.spoilt = err
 	}
 	return err
 }
@@ -119,8 +138,10 @@ func (l *lane) drop() {
 	if l.conn == nil {
 		return
 	}
-	for _, stmt := range l.stmts {
-		_ = stmt.Close()
+	if err := l.conn.Raw(func(any) error { return nil }); !errors.Is(err, sql.ErrConnDone) { // with the connection its statements ended
+		for _, stmt := range l.stmts {
+			_ = stmt.Close()
+		}
 	}
 	_ = l.conn.Raw(func(any) error { return errBroken }) // tells the pool not to use it again
 	_ = l.conn.Close()

@@ -33,9 +33,10 @@ type DB struct {
 	pool   *sql.DB // for reading
 	now    func() time.Time
 
-	lane  chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
-	mu    sync.Mutex
-	queue []*waiter
+	lane   chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
+	mu     sync.Mutex
+	queue  []*waiter
+	shared int // how many of them share a commit at most
 }
 
 // Open connects to "sqlite:deposit.db" or "mysql://user:password@host:3306/deposit" and refuses settings under which an
@@ -60,7 +61,7 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}
-	db := &DB{engine: e, pool: readers, now: now, lane: make(chan *lane, 1)}
+	db := &DB{engine: e, pool: readers, now: now, lane: make(chan *lane, 1), shared: mostShared}
 	db.lane <- &lane{engine: e, pool: writers}
 	return db, nil
 }
@@ -85,11 +86,16 @@ func (db *DB) Engine() string { return db.engine.name() }
 // A Reader is where rows can be read: a *DB, or the *Tx of a running Write.
 type Reader interface {
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
+	failed(err error) error // classifies what came while rows were read
 }
+
+func (db *DB) failed(err error) error { return db.engine.classify(err) }
+
+func (tx *Tx) failed(err error) error { return tx.lane.failed(err) }
 
 func (db *DB) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
 	rows, err := db.pool.QueryContext(ctx, query, args...)
-	return rows, db.engine.classify(err)
+	return rows, db.failed(err)
 }
 
 // Tx is one transaction of one author at one instant.

@@ -38,11 +38,12 @@ func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) d
 	if seeded(bugNormal) {
 		settings = strings.Replace(settings, "synchronous(FULL)", "synchronous(NORMAL)", 1)
 	}
-	write, err := sqlite.NewConnector("file:" + e.path + settings)
+	address := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(e.path) + settings
+	write, err := sqlite.NewConnector(address)
 	if err != nil {
 		return nil, nil, err
 	}
-	read, err := sqlite.NewConnector("file:" + e.path + settings + "&_pragma=query_only(1)")
+	read, err := sqlite.NewConnector(address + "&_pragma=query_only(1)")
 	if err != nil {
 		return nil, nil, err
 	}

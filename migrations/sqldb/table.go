@@ -117,7 +117,10 @@ func query[T any](ctx context.Context, r Reader, text string, args []any, row fu
 	if err != nil {
 		return err
 	}
-	defer func() { err = firstError(err, rows.Close()) }()
+	defer func() {
+		closing := rows.Close()
+		err = firstError(err, firstError(r.failed(rows.Err()), r.failed(closing)))
+	}()
 	var one T
 	fields := row(&one)
 	for rows.Next() {
@@ -128,7 +131,7 @@ func query[T any](ctx context.Context, r Reader, text string, args []any, row fu
 			return err
 		}
 	}
-	return rows.Err()
+	return nil
 }
 
 func firstError(a, b error) error {

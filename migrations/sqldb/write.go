@@ -51,10 +51,14 @@ func (db *DB) Write(ctx context.Context, by string, f func(*Tx) error) error {
 	}
 }
 
+// ShareCommits sets how many transactions share one commit at most; 1 is the naive way, for comparison. It is called
+// before the first Write.
+func (db *DB) ShareCommits(most int) { db.shared = most }
+
 func (db *DB) take() []*waiter {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	n := min(len(db.queue), mostShared)
+	n := min(len(db.queue), db.shared)
 	batch := db.queue[:n:n]
 	db.queue = db.queue[n:]
 	return batch

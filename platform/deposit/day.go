@@ -15,6 +15,9 @@ type Day string
 
 // ParseDay reads "2026-06-12"; a day that does not exist is an Invalid error.
 func ParseDay(s string) (Day, error) {
+	if _, ok := plainDay(s); ok {
+		return Day(s), nil
+	}
 	if _, err := time.Parse(time.DateOnly, s); err != nil {
 		return "", Refuse(Invalid, "day_malformed", "日期不存在或格式不对，应如 2026-06-12：", s)
 	}
@@ -48,6 +51,9 @@ const WallTime = time.DateTime
 
 // ParseWall reads Shanghai wall time, "2026-06-12 09:00:00".
 func ParseWall(s string) (time.Time, error) {
+	if t, ok := plainWall(s); ok {
+		return t, nil
+	}
 	t, err := time.ParseInLocation(WallTime, s, Shanghai)
 	if err != nil {
 		return time.Time{}, Refuse(Invalid, "time_malformed", "时间不存在或格式不对，应如 2026-06-12 09:00:00：", s)

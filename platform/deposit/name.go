@@ -34,12 +34,16 @@ func NameKey(name string) string {
 // isPlainName reports whether a name is its own key because it holds nothing but common Han characters,
 // as nearly all company names do.
 func isPlainName(name string) bool {
-	for _, r := range name {
-		if r < 0x4E00 || r > 0x9FA5 {
+	if len(name)%3 != 0 {
+		return false
+	}
+	for i := 0; i < len(name); i += 3 { // as UTF-8 writes them
+		a, b, c := rune(name[i]), rune(name[i+1]), rune(name[i+2])
+		if r := a&0xF<<12 | b&0x3F<<6 | c&0x3F; a>>4 != 0xE || b>>6 != 2 || c>>6 != 2 || r < 0x4E00 || r > 0x9FA5 {
 			return false
 		}
 	}
-	return utf8.ValidString(name)
+	return true
 }
 
 // oldGB18030 lists, from U+E815 on, what Unicode now has for the private-use runes that older GB18030 tables

@@ -85,7 +85,7 @@ func (c *faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &faultyConn{Conn: conn, faults: c.faults}, nil
+	return &faultyConn{Conn: conn, faults: c.faults, open: map[*faultyStmt]bool{}}, nil
 }
 
 // faultyConn is a connection; once broken it does nothing any more.
@@ -93,6 +93,15 @@ type faultyConn struct {
 	driver.Conn
 	faults *Faults
 	broken bool
+	open   map[*faultyStmt]bool
+}
+
+// Close ends the statements as well, as the end of a connection to a server does.
+func (c *faultyConn) Close() error {
+	for s := range c.open {
+		_ = s.Close()
+	}
+	return c.Conn.Close()
 }
 
 // call does one call or fails it.
@@ -117,8 +126,8 @@ func call[T any](c *faultyConn, do func() (T, error)) (T, error) {
 			return answer, err
 		}
 		c.broken = true
-		if rows, ok := any(answer).(driver.Rows); ok && err == nil {
-			_ = rows.Close()
+		if open, ok := any(answer).(interface{ Close() error }); ok && err == nil {
+			_ = open.Close() // rows or a statement, which nobody else will close
 		}
 		return none, mysql.ErrInvalidConn
 	case CallerLeaves:
@@ -131,7 +140,9 @@ func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.S
 	if err != nil {
 		return nil, err
 	}
-	return &faultyStmt{stmt, c}, nil
+	s := &faultyStmt{stmt, c}
+	c.open[s] = true
+	return s, nil
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -183,6 +194,14 @@ func (c *faultyConn) CheckNamedValue(value *driver.NamedValue) error {
 type faultyStmt struct {
 	driver.Stmt
 	conn *faultyConn
+}
+
+func (s *faultyStmt) Close() error {
+	if !s.conn.open[s] {
+		return nil
+	}
+	delete(s.conn.open, s)
+	return s.Stmt.Close()
 }
 
 func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {

@@ -43,6 +43,28 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("mysql", func(t *testing.T) { test(t, freshMySQL(t, server)) })
 }
 
+// Quickly is EachURL where it is not asked what a disk does: the file stands in memory if the system has a place for that.
+func Quickly(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	EachURL(t, func(t *testing.T, url string) {
+		if sqldb.File(url) != "" {
+			url = sqldb.FileURL(filepath.Join(InMemory(t), "deposit.db"))
+		}
+		test(t, url)
+	})
+}
+
+// InMemory is a folder for the test in the machine's memory, or an ordinary one where there is no such thing.
+func InMemory(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "depositd")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
+}
+
 // Open opens and migrates the database, and closes it after the test.
 func Open(t *testing.T, url string, now func() time.Time) *sqldb.DB {
 	t.Helper()

@@ -106,7 +106,7 @@ func raw(t testing.TB, url string) *sql.DB {
 	t.Helper()
 	driver, source := "mysql", ""
 	if file := sqldb.File(url); file != "" {
-		driver, source = "sqlite", "file:"+file
+		driver, source = "sqlite", file
 	} else {
 		account, place, _ := strings.Cut(strings.TrimPrefix(url, "mysql://"), "@")
 		host, name, _ := strings.Cut(place, "/")
@@ -133,31 +133,37 @@ func Exec(t testing.TB, url string, statements ...string) {
 }
 
 // Strings reads the first column of a query past package sqldb.
-func Strings(t testing.TB, url, query string) (all []string) {
+func Strings(t testing.TB, url, query string) []string {
+	t.Helper()
+	all, err := Query(t, url, query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return all
+}
+
+// Query is Strings for a database that may be broken.
+func Query(t testing.TB, url, query string) ([]string, error) {
 	t.Helper()
 	pool := raw(t, url)
 	defer func() { _ = pool.Close() }()
-	return column(t, pool, query)
+	return column(pool, query)
 }
 
-func column(t testing.TB, pool *sql.DB, query string) (all []string) {
-	t.Helper()
+func column(pool *sql.DB, query string) (all []string, err error) {
 	rows, err := pool.QueryContext(context.Background(), query)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var one string
 		if err := rows.Scan(&one); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		all = append(all, one)
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return all, rows.Err()
 }
 
 // inOrder lists the tables, those that others point at first; goose's own and the engine's are none of ours.
@@ -167,8 +173,12 @@ func inOrder(t testing.TB, pool *sql.DB, url string) []string {
 	if sqldb.File(url) != "" {
 		query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 	}
+	tables, err := column(pool, query)
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := slices.Clone(named)
-	for _, table := range column(t, pool, query) {
+	for _, table := range tables {
 		if !slices.Contains(all, table) && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") && !strings.HasPrefix(table, "kept_") {
 			all = append(all, table)
 		}
@@ -206,7 +216,7 @@ func snapshotServer(t testing.TB, url string) func(t testing.TB) {
 	var keep, back []string
 	back = append(back, "START TRANSACTION")
 	for _, table := range tables {
-		keep = append(keep, "CREATE TABLE kept_"+table+" LIKE "+table, "INSERT INTO kept_"+table+" SELECT * FROM "+table)
+		keep = append(keep, "DROP TABLE IF EXISTS kept_"+table, "CREATE TABLE kept_"+table+" LIKE "+table, "INSERT INTO kept_"+table+" SELECT * FROM "+table)
 		back = append(back, "DELETE FROM "+table, "INSERT INTO "+table+" SELECT * FROM kept_"+table)
 	}
 	Exec(t, url, keep...)
