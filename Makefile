@@ -1,0 +1,55 @@
+# depositd. `make demo` shows it, `make test` checks it; `make help` lists the rest.
+
+GO       ?= go
+TAGS     := -tags nomsgpack
+BIN      := bin/depositd
+VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+
+LINT_VERSION := v2.15.0
+LINT         := .bin/golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint fuzz bench torture clean FORCE
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(BIN) ## the program, in bin/
+
+$(BIN): FORCE
+	$(GO) build $(TAGS) -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/depositd
+
+demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1: without the server)
+	$(BIN) demo $(if $(ONCE),--once)
+
+test: ## every test, on both engines, with -race; installs and starts a private MariaDB
+	testdata/with-mariadb.sh $(GO) test -race $(TAGS) ./...
+
+lint: $(LINT)-$(LINT_VERSION) ## golangci-lint, in the pinned version
+	$(LINT) run
+
+# The stamp names the version, so that another one is built when the pin moves.
+$(LINT)-$(LINT_VERSION):
+	@mkdir -p .bin
+	@if ! $(LINT) version 2>/dev/null | grep -q ' $(LINT_VERSION:v%=%) '; then \
+		echo "building golangci-lint $(LINT_VERSION), which takes some minutes"; \
+		GOBIN=$(CURDIR)/.bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION); fi
+	@touch $@
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@set -e; $(GO) list $(TAGS) ./... | while read -r package; do \
+		for target in $$($(GO) test $(TAGS) -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			echo "== $$package $$target"; \
+			$(GO) test $(TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$package"; \
+		done; done
+
+bench: build ## the benchmark's result, in bench.json
+	$(BIN) bench --out bench.json
+
+torture: ## the long tests: killed processes, cut connections, many replicas
+	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }
+	testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
+
+clean: ## removes what make made
+	rm -rf bin bench.json

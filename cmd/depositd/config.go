@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"depositd/migrations/sqldb"
+)
+
+// Settings are all settings, as they were written: a flag, else the environment variable DEPOSITD_ and the flag's name,
+// else the default. check makes sense of them, all at once, so that whoever starts the program hears of every mistake.
+type Settings struct {
+	DB               string   `name:"db" default:"${db_default}" placeholder:"URL" help:"数据库：${db_forms}"`
+	DBPasswordFile   string   `name:"db-password-file" placeholder:"FILE" help:"数据库密码所在的文件"`
+	Banks            string   `placeholder:"FILE" help:"银行清单；缺省为数据库文件旁的 banks.yaml（数据库在服务器上时为当前目录）"`
+	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
+	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
+	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`
+	TCPBank          string   `name:"tcp-bank" placeholder:"CODE" help:"TCP 监听所属的银行代码"`
+	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
+	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
+	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
+	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
+	LogFormat        string   `default:"text" placeholder:"text|json" help:"日志格式"`
+}
+
+// origin says where a setting's value came from.
+type origin string
+
+const (
+	fromDefault     origin = "default"
+	fromEnvironment origin = "environment"
+	fromFlag        origin = "flag"
+)
+
+// envName is the environment variable of a setting: "DEPOSITD_TCP_LISTEN".
+func envName(flag string) string {
+	return "DEPOSITD_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// isSetting tells the settings from the flags of single commands, which the environment does not reach.
+func isSetting(v *kong.Value) bool {
+	return v.Flag != nil && v.Flag.Group != nil && v.Flag.Group.Key == "设置"
+}
+
+// fromEnvironment resolves the settings that no flag gave. An empty variable is no variable.
+func (c *call) fromEnvironment(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value := c.getenv(envName(flag.Name))
+	if value == "" || !isSetting(flag.Value) {
+		return nil, nil
+	}
+	c.origin[flag.Name] = fromEnvironment
+	if flag.IsBool() && !isBool(value) { // kept for the whole list of mistakes
+		c.problems = append(c.problems, fmt.Sprintf("%s=%s：应为 true 或 false", envName(flag.Name), value))
+		return nil, nil
+	}
+	return value, nil
+}
+
+func isBool(text string) bool {
+	_, err := strconv.ParseBool(text)
+	return err == nil
+}
+
+// noteFlags records which settings the command line gave.
+func (c *call) noteFlags(parsed *kong.Context) {
+	for _, step := range parsed.Path {
+		if step.Flag != nil && !step.Resolved {
+			c.origin[step.Flag.Name] = fromFlag
+		}
+	}
+}
+
+// helpText adds a flag's default to its help, and to a setting's the name of its environment variable.
+func helpText(v *kong.Value) string {
+	help := v.Help
+	if v.HasDefault {
+		help += "；默认 " + v.Default
+	}
+	if isSetting(v) {
+		help += " [" + envName(v.Name) + "]"
+	}
+	return help
+}
+
+type configCmd struct {
+	Show  configShowCmd  `cmd:"" default:"withargs" help:"打印生效的设置"`
+	Banks configBanksCmd `cmd:"" help:"打印并检查 banks.yaml"`
+}
+
+type configShowCmd struct {
+	JSON bool `name:"json" help:"以 JSON 打印"`
+}
+
+// setting is one line of what config prints.
+type setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`
+	Origin origin `json:"origin"`
+}
+
+// Run prints the effective settings with secrets masked, and then the whole list of what is wrong with them.
+func (s *configShowCmd) Run(c *call) error {
+	_, problems := c.check()
+	if s.JSON {
+		if err := printJSON(c.stdout, map[string]any{"settings": c.effective(), "problems": append([]string{}, problems...)}); err != nil {
+			return err
+		}
+	} else {
+		for _, one := range c.effective() {
+			fmt.Fprintf(c.stdout, "%-20s %-36s %s\n", one.Name, one.Value, originName[one.Origin])
+		}
+	}
+	if len(problems) > 0 {
+		return settingsWrong(problems)
+	}
+	return nil
+}
+
+var originName = map[origin]string{fromDefault: "默认值", fromEnvironment: "环境变量", fromFlag: "命令行"}
+
+// effective lists the settings in the order of the struct.
+func (c *call) effective() []setting {
+	var all []setting
+	values := reflect.ValueOf(*c.settings)
+	for i := range values.NumField() {
+		name := flagName(values.Type().Field(i))
+		value := fmt.Sprint(values.Field(i).Interface())
+		if list, ok := values.Field(i).Interface().([]string); ok {
+			value = strings.Join(list, ",")
+		}
+		switch name {
+		case "db":
+			value = sqldb.Mask(value)
+		case "banks":
+			value = c.settings.banksFile()
+		}
+		from := c.origin[name]
+		if from == "" {
+			from = fromDefault
+		}
+		all = append(all, setting{name, value, from})
+	}
+	return all
+}
+
+// flagName is the name kong gives a field: its tag, or LogFormat as log-format.
+func flagName(f reflect.StructField) string {
+	if name := f.Tag.Get("name"); name != "" {
+		return name
+	}
+	var b strings.Builder
+	for i, r := range f.Name {
+		if i > 0 && 'A' <= r && r <= 'Z' {
+			b.WriteByte('-')
+		}
+		b.WriteString(strings.ToLower(string(r)))
+	}
+	return b.String()
+}
+
+// settingsWrong is the whole list as one error.
+func settingsWrong(problems []string) error { return usageError{listed("设置", problems)} }
+
+func listed(what string, problems []string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s有 %d 处问题：", what, len(problems))
+	for i, problem := range problems {
+		fmt.Fprintf(&b, "\n  %d. %s", i+1, problem)
+	}
+	return errors.New(b.String())
+}
+
+func printJSON(w interface{ Write([]byte) (int, error) }, v any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
+}
+
+// readSecret reads a secret's file: one line, without the line's end.
+func readSecret(name string) (string, error) {
+	body, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimRight(string(body), "\r\n")
+	if secret == "" || strings.ContainsAny(secret, "\r\n") {
+		return "", fmt.Errorf("%s：应恰有一行非空的密码", name)
+	}
+	return secret, nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"depositd/bank"
+)
+
+type configBanksCmd struct {
+	JSON bool `name:"json" help:"以 JSON 打印"`
+}
+
+// Run checks banks.yaml and prints it with every default filled in.
+func (s *configBanksCmd) Run(c *call) error {
+	config, problems := c.check()
+	if len(problems) > 0 {
+		return settingsWrong(problems)
+	}
+	set, err := readBanks(config.banksFile, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return printJSON(c.stdout, banksJSON(set))
+	}
+	fmt.Fprintf(c.stdout, "# %s：%d 家银行，检查通过\n%s", config.banksFile, len(set.All()), set.Describe())
+	return nil
+}
+
+func banksJSON(set *bank.Set) any {
+	type one struct {
+		Code           string       `json:"code"`
+		Name           string       `json:"name"`
+		Adapter        string       `json:"adapter"`
+		Statement      string       `json:"statement"`
+		ParentAccounts []string     `json:"parent_accounts"`
+		Charset        bank.Charset `json:"charset"`
+		Notices        bank.Notices `json:"notices"`
+		Seal           bank.Scheme  `json:"seal"`
+	}
+	list := []one{}
+	for _, b := range set.All() {
+		list = append(list, one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme})
+	}
+	return map[string]any{"banks": list}
+}

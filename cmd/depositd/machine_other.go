@@ -1,0 +1,14 @@
+//go:build !unix
+
+package main
+
+import (
+	"os"
+	"runtime"
+)
+
+func peakMiB(*os.ProcessState) float64 { return 0 }
+
+func machine() benchMachine {
+	return benchMachine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
+}

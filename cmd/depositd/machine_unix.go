@@ -1,0 +1,33 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+)
+
+// peakMiB is the most memory that a program that has ended, or one of its children, had at once.
+func peakMiB(ended *os.ProcessState) float64 {
+	usage, ok := ended.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" { // counts bytes
+		return float64(usage.Maxrss) / (1 << 20)
+	}
+	return float64(usage.Maxrss) / (1 << 10)
+}
+
+func machine() benchMachine {
+	m := benchMachine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	text, err := os.ReadFile("/proc/meminfo")
+	if fields := bytes.Fields(text); err == nil && len(fields) > 1 { // "MemTotal: 24000000 kB"
+		kib, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+		m.MemoryMiB = kib >> 10
+	}
+	return m
+}

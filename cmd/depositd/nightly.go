@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"depositd/platform/deposit"
+	"depositd/reconcile"
+)
+
+type nightlyCmd struct {
+	Day  deposit.Day `placeholder:"2026-06-12" help:"对账日期；缺省为昨天（北京时间）"`
+	JSON bool        `name:"json" help:"以 JSON 打印报告"`
+}
+
+// Run closes one day and prints its report; exit code 3 when something does not fit, 4 when another process is at it.
+func (n *nightlyCmd) Run(ctx context.Context, c *call) error {
+	return c.use(ctx, asIs, func(a *app) error {
+		day := n.Day
+		if day == "" {
+			day = yesterday(a.db.Now())
+		}
+		report, err := a.closeDay(ctx, c.author(), day)
+		if err != nil {
+			return err
+		}
+		return c.printReport(report, a.banks, n.JSON)
+	})
+}
+
+func yesterday(now time.Time) deposit.Day { return deposit.DayOf(now).Add(-1) }
+
+// nightlyJob is the job's name in its claims and metrics.
+const nightlyJob = "nightly"
+
+// A claim lasts minutes, so that a replica that died is soon replaced, and is renewed while the work goes on.
+const (
+	claimLasts = 5 * time.Minute
+	claimRenew = time.Minute
+)
+
+// closeDay claims the day, closes it and gives the claim back; errHeld while another process has it.
+func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report *reconcile.Report, err error) {
+	held, err := a.db.Claim(ctx, nightlyJob, string(day), a.holder, claimLasts)
+	if err != nil {
+		return nil, err
+	}
+	if !held {
+		return nil, errHeld
+	}
+	working, stop := context.WithCancelCause(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() { a.renew(working, stop, day, claimRenew) })
+	defer func() {
+		stop(nil)
+		renewing.Wait()
+		err = errors.Join(err, a.db.Release(context.WithoutCancel(ctx), nightlyJob, string(day), a.holder))
+	}()
+	report, err = a.reconcile.CloseDay(working, by, day)
+	if err != nil && ctx.Err() == nil && working.Err() != nil {
+		return nil, context.Cause(working)
+	}
+	return report, err
+}
+
+// renew keeps the claim until the work ends, and ends the work when the claim is lost.
+func (a *app) renew(ctx context.Context, stop context.CancelCauseFunc, day deposit.Day, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			held, err := a.db.Claim(ctx, nightlyJob, string(day), a.holder, claimLasts)
+			if err == nil && !held {
+				stop(errHeld)
+			}
+		}
+	}
+}
+
+// runNightlies runs the nightly job at its times until ctx ends. cron only ticks; which days are due is asked each time.
+func (a *app) runNightlies(ctx context.Context, jobs *jobMetrics) {
+	table := cron.New(cron.WithLocation(deposit.Shanghai), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
+	table.Schedule(a.config.nightly, cron.FuncJob(func() { a.nightly(ctx, jobs) }))
+	table.Start()
+	<-ctx.Done()
+	<-table.Stop().Done()
+}
+
+// lookBack is how many days a statement may be late and still be found by the nightly job.
+const lookBack = 31
+
+// nightly closes yesterday and every earlier day whose statement has come since it was last compared. A day that another
+// replica has claimed is left to it; one that fails stops none of the others.
+func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
+	last := yesterday(a.db.Now())
+	days, err := a.reconcile.DaysToClose(ctx, last.Add(-lookBack), last)
+	if err != nil {
+		jobs.failed(nightlyJob)
+		a.log.Error("nightly: which days are due is not known", "error", err)
+	}
+	if !slices.Contains(days, last) {
+		days = append(days, last)
+	}
+	for _, day := range days {
+		if ctx.Err() != nil {
+			return
+		}
+		report, err := a.closeDay(ctx, nightlyJob, day)
+		switch {
+		case errors.Is(err, errHeld):
+			a.log.Info("nightly: another replica has the day", "day", day)
+		case err != nil:
+			jobs.failed(nightlyJob)
+			a.log.Error("nightly failed; it may be run again: depositd nightly --day "+string(day), "day", day, "error", err)
+		default:
+			jobs.succeeded(nightlyJob, a.db.Now())
+			a.log.Info("nightly done", "day", day, "mismatches", report.Mismatches())
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/robfig/cron/v3"
+
+	"depositd/migrations/sqldb"
+	"depositd/reconcile"
+)
+
+// config is what the settings mean.
+type config struct {
+	db               string // with its password
+	banksFile        string
+	listen           string
+	metricsListen    string // "" is off
+	tcpListen        string // "" is off
+	tcpBank          string
+	rules            reconcile.Rules
+	nightly          cron.Schedule
+	trustedProxies   []string
+	maxStatementSize int64
+	logJSON          bool
+}
+
+// check makes sense of the settings and lists everything that is wrong with them; it looks at no network.
+func (c *call) check() (*config, []string) {
+	s, problems := c.settings, append([]string(nil), c.problems...)
+	wrong := func(flag, value string, err error) {
+		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
+	}
+	out := &config{db: s.DB, banksFile: s.banksFile(), listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+		tcpBank: s.TCPBank, rules: s.rules(), logJSON: s.LogFormat == "json"}
+	var err error
+	if out.db, err = s.database(); err != nil {
+		wrong("db", sqldb.Mask(s.DB), err)
+	}
+	for _, a := range []struct{ flag, address string }{{"listen", s.Listen}, {"metrics-listen", s.MetricsListen}, {"tcp-listen", s.TCPListen}} {
+		if err := checkAddress(a.address); err != nil && (a.address != "" || a.flag == "listen") {
+			wrong(a.flag, a.address, err)
+		} else if a.flag == "metrics-listen" && a.address != "" && !isLoopback(a.address) {
+			wrong(a.flag, a.address, errors.New("只能监听本机回环地址，如 127.0.0.1:9090：指标可能透露投标情况"))
+		}
+	}
+	if (s.TCPListen == "") != (s.TCPBank == "") {
+		wrong("tcp-bank", s.TCPBank, errors.New("--tcp-listen 与 --tcp-bank 必须同时设置"))
+	}
+	if out.nightly, err = cron.ParseStandard(s.NightlyAt); err != nil {
+		wrong("nightly-at", s.NightlyAt, errors.New("应为 分 时 日 月 周，如 30 0 * * *"))
+	}
+	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
+		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
+	}
+	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
+		wrong("max-statement-size", s.MaxStatementSize, err)
+	}
+	if s.LogFormat != "text" && s.LogFormat != "json" {
+		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
+	}
+	return out, problems
+}
+
+// banksFile is the file that describes the banks.
+func (s *Settings) banksFile() string {
+	if s.Banks != "" {
+		return s.Banks
+	}
+	return filepath.Join(filepath.Dir(sqldb.File(s.DB)), "banks.yaml")
+}
+
+// rules is what the settings say of deciding.
+func (s *Settings) rules() reconcile.Rules { return reconcile.Rules{EqualIsOnTime: !s.LateAtEquality} }
+
+// database is the address with the password that a file may hold.
+func (s *Settings) database() (string, error) {
+	if err := sqldb.CheckURL(s.DB); err != nil {
+		return "", fmt.Errorf("应为 %s", sqldb.Forms)
+	}
+	if s.DBPasswordFile == "" {
+		return s.DB, nil
+	}
+	password, err := readSecret(s.DBPasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("读不到密码文件：%w", err)
+	}
+	url, err := sqldb.WithPassword(s.DB, password)
+	if err != nil {
+		return "", errors.New("用 --db-password-file 时，地址中应有用户名且没有密码")
+	}
+	return url, nil
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return errors.New("应为 主机:端口，如 127.0.0.1:8080")
+	}
+	return nil
+}
+
+func isLoopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// parseProxies checks address ranges; a single address is a range of one.
+func parseProxies(list []string) ([]string, error) {
+	var all []string
+	for _, text := range list {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			text = netip.PrefixFrom(ip, ip.BitLen()).String()
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, errors.New("应为地址段，如 10.1.2.0/24")
+		}
+		if prefix.Bits() == 0 {
+			return nil, errors.New("不能信任所有地址")
+		}
+		all = append(all, prefix.Masked().String())
+	}
+	return all, nil
+}
+
+// largestStatement bounds the setting; the largest real files, of a million lines, are near 200 MiB.
+const largestStatement = 4 << 30
+
+var sizeUnits = []struct {
+	suffix string
+	shift  uint
+}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"K", 10}, {"M", 20}, {"G", 30}, {"", 0}}
+
+// parseSize reads "256MiB", "20M" or a number of bytes.
+func parseSize(text string) (int64, error) {
+	for _, unit := range sizeUnits {
+		digits, ok := strings.CutSuffix(text, unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if size := n << unit.shift; err == nil && n > 0 && n <= largestStatement>>unit.shift && size >= 1<<10 {
+			return size, nil
+		}
+		break
+	}
+	return 0, errors.New("应为 1KiB 至 4GiB 之间的大小，如 256MiB")
+}
