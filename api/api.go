@@ -70,9 +70,6 @@ func newServer(d Desks) (*server, error) {
 	if d.MaxStatement == 0 {
 		d.MaxStatement = DefaultMaxStatement
 	}
-	if d.Receive == nil {
-		d.Receive = d.Bank.Receive
-	}
 	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error
 	s.meters, err = s.newMeters()

@@ -37,7 +37,7 @@ func (s *server) bankMessage(c *gin.Context) error {
 	if err != nil {
 		return s.refuseMessage(c, b, m, err)
 	}
-	receipt, err := s.Receive(c.Request.Context(), m)
+	receipt, err := s.receive(c.Request.Context(), m)
 	switch {
 	case isRefusable(err):
 		return s.refuseMessage(c, b, m, err)
@@ -51,6 +51,13 @@ func (s *server) bankMessage(c *gin.Context) error {
 	}
 	c.JSON(http.StatusOK, Receipt{Message: receipt.MessageID, Outcome: receipt.Outcome, Entries: receipt.Entries})
 	return nil
+}
+
+func (s *server) receive(ctx context.Context, m bank.Message) (bank.Receipt, error) {
+	if s.Receive != nil {
+		return s.Receive(ctx, m)
+	}
+	return s.Bank.Receive(ctx, m)
 }
 
 func (s *server) bankOf(c *gin.Context) (*bank.Bank, error) {

@@ -22,8 +22,17 @@ func NeverPushed(ctx context.Context, db *sqldb.DB, b Book, day deposit.Day, sta
 func NotOnStatement(ctx context.Context, db *sqldb.DB, b Book, day deposit.Day, statement sqldb.ID, f func(*Entry) error) error {
 	return entries.Each(ctx, db, "AS e WHERE booking_date = ? AND bank = ? AND parent_account = ? "+
 		"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') "+
-		"AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) ORDER BY serial, serial_seq, id",
-		[]any{day, b.Bank, b.ParentAccount, statement}, f)
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) "+
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS o JOIN statements AS t ON t.id = o.file_id AND t.state = 'COMPLETE' AND t.day <> ? WHERE o.entry_id = e.id AND o.source = 'S') "+
+		"ORDER BY serial, serial_seq, id",
+		[]any{day, b.Bank, b.ParentAccount, statement, day}, f)
+}
+
+// OrphansOn lists the days of an account on which entries were thought to be on no statement, and that stand on this one.
+func OrphansOn(ctx context.Context, r sqldb.Reader, b Book, statement sqldb.ID) ([]deposit.Day, error) {
+	return sqldb.Select(ctx, r, func(day *deposit.Day) []any { return []any{day} },
+		"SELECT f.day FROM findings AS f JOIN sightings AS s ON s.entry_id = f.subject AND s.source = 'S' AND s.file_id = ? "+
+			"WHERE f.kind = 'ORPHAN' AND f.state <> 'CLEARED' AND f.bank = ? AND f.parent_account = ? GROUP BY f.day ORDER BY f.day", statement, b.Bank, b.ParentAccount)
 }
 
 // Pushed is what the notices of an account's day come to.

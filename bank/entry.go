@@ -81,6 +81,9 @@ func (e *Entry) Differs(other *Entry) []string {
 	differ("payer_name", e.PayerName, other.PayerName)
 	differ("payer_account", e.PayerAccount, other.PayerAccount)
 	differ("reversal_of", e.ReversalOf, other.ReversalOf)
+	if other.Returned && !e.Returned { // few notices can say so
+		names = append(names, "returned")
+	}
 	return names
 }
 

@@ -201,6 +201,9 @@ func store(ctx context.Context, tx *sqldb.Tx, seen []Entry, source Source, file 
 	if err != nil {
 		return t, err
 	}
+	if err := findOnOtherDay(ctx, tx, seen, source, known); err != nil {
+		return t, err
+	}
 	var fresh []Entry
 	var sights, again []Sighting // of new entries, and of those known before
 	var back []reversal

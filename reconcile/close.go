@@ -25,7 +25,7 @@ func (d *Desk) CloseDay(ctx context.Context, by string, day deposit.Day) (*Repor
 		return nil, err
 	}
 	for _, b := range books {
-		if err := errors.Join(d.closeBook(ctx, by, b, day), d.chainOn(ctx, by, b, day)); err != nil {
+		if err := errors.Join(d.closeBook(ctx, by, b, day), d.chainOn(ctx, by, b, day), d.orphansOn(ctx, by, b, day)); err != nil {
 			return nil, fmt.Errorf("close %s of %s: %w", day, b.Bank, err)
 		}
 	}
@@ -145,6 +145,25 @@ func (d *Desk) chainOn(ctx context.Context, by string, b bank.Book, day deposit.
 		return err
 	}
 	return d.closeBook(ctx, by, b, next.Day)
+}
+
+// orphansOn compares the days again whose notices were on no statement until this one came: the bank books on another day
+// than the notice's clock told.
+func (d *Desk) orphansOn(ctx context.Context, by string, b bank.Book, day deposit.Day) error {
+	s, err := bank.StatementOf(ctx, d.db, b.Bank, b.ParentAccount, day)
+	if errors.Is(err, sqldb.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	days, err := bank.OrphansOn(ctx, d.db, b, s.ID)
+	for _, earlier := range days {
+		if earlier != day && err == nil {
+			err = d.closeBook(ctx, by, b, earlier)
+		}
+	}
+	return err
 }
 
 // keepOnDay makes the findings of a kind on an account's day be exactly those found. A credit that becomes an orphan, or

@@ -202,9 +202,10 @@ func TestContradictionIsSetAsideUntilSettled(t *testing.T) {
 			t.Fatalf("contradiction: %v", cmp.Diff(want, got))
 		}
 		f := r.Findings[slices.IndexFunc(r.Findings, func(f reconcile.FindingRow) bool { return f.Code == reconcile.AdviceConflict })]
-		h.must(h.reconcile.MoveFinding(context.Background(), "张会计", f.ID, f.Version, "settle", "银行确认为 1000.00 元"))
+		h.must(h.reconcile.MoveFinding(context.Background(), "张会计", f.ID, f.Version, "settle", "银行确认：以对账单为准"))
 		r = h.close()
 		delete(want, "BID bid "+dongchang)
+		want["CREDIT 1"] = "UNDERPAID [UNDERPAID]" // the statement is the truth
 		if got := verdicts(r); !cmp.Equal(got, want) {
 			t.Errorf("settled: %v", cmp.Diff(want, got))
 		}

@@ -149,7 +149,7 @@ func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
 }
 
 // MoveFinding lets a person explain, settle or reopen a finding, with a note. A contradiction that is settled sets its
-// credit free: it is judged again by what was stored first. An orphan does not, whatever the bank says of it: it counts
+// credit free: it is judged again, by the statement's amount if that is one of the two. An orphan is not: it counts
 // when a statement has it.
 func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) error {
 	if note == "" {

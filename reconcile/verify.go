@@ -36,7 +36,7 @@ var invariants = []invariant{
 	{"I12", "判定与入账时刻有效的子账号租约一致", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id JOIN leases AS l ON l.id = m.lease_id " +
 		"WHERE l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
 	{"I13", "同一子账号的租约互不重叠", "SELECT a.id FROM leases AS a JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id WHERE a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
-	{"I16", "计入保证金的金额不超过入账金额", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE m.counted < 0 OR m.counted > e.amount"},
+	{"I16", "计入保证金的金额不超过入账金额", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
 	{"I17", "只有收款才有判定", "SELECT m.entry_id FROM matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id WHERE e.id IS NULL OR e.direction <> 'C'"},
 	{"I32", "开标不早于计划时间", "SELECT l.id FROM lots AS l WHERE l.opened_at > '1000-01-01 00:00:00.000' AND l.opened_at < l.opens_at"},
 	{"I41", "未完全匹配的入账都有差异记录", "SELECT m.entry_id FROM matches AS m LEFT JOIN findings AS f ON f.subject = m.entry_id AND f.kind IN ('CREDIT','CONFLICT','ORPHAN') " +

@@ -27,8 +27,16 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	if err != nil {
 		return err
 	}
+	stated := map[sqldb.ID]bank.Conflict{}
 	for _, c := range conflicts {
 		one := h.credits[c.EntryID]
+		if c.Source == bank.FromStatement {
+			stated[c.EntryID] = c
+		}
+		if c.Source == bank.FromStatement && c.Fields == "returned" {
+			one.credit.Returned = true // the notice could not say so
+			continue
+		}
 		one.credit.SetAside = AdviceConflict
 		one.detail += "另一来源的" + fieldNames.Replace(c.Fields) + "不同（其金额 " + c.Amount.Grouped() + "）；"
 	}
@@ -39,6 +47,9 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 		switch {
 		case f.Kind == KindConflict && f.State == Settled && f.Detail == one.detail:
 			c.SetAside = "" // a person has asked the bank, and nothing has come up since
+			if said, ok := stated[f.Subject]; ok {
+				c.Amount = said.Amount // the statement is the truth
+			}
 		case f.Code == AdviceOrphan && f.State != Cleared:
 			c.SetAside = f.Code // settled or not: money counts that stands on a statement
 		}
@@ -48,7 +59,7 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 
 // fieldNames are the fields in which sightings can contradict each other, for people.
 var fieldNames = strings.NewReplacer("sub_account", "子账号", "booked_at", "入账时间", "payer_name", "付款户名", "payer_account", "付款账号",
-	"reversal_of", "被冲正流水号", "amount", "金额", ", ", "、")
+	"reversal_of", "被冲正流水号", "returned", "是否退汇", "amount", "金额", ", ", "、")
 
 // reversible is how a reversal finds the credit it takes back: by the serial it names, or else by what both have in common.
 type reversible struct {

@@ -102,7 +102,7 @@ func (l *benchLedger) repeat(p int, line benchLine) {
 }
 
 // spoil makes of a plain payment what the slip makes of it, and says whether anything was paid at all.
-func (l *benchLedger) spoil(line *benchLine, m slip, p int) bool {
+func (l *benchLedger) spoil(line *benchLine, m slip, p int) bool { //nolint:cyclop // one case for each slip
 	back := benchLine{bid: line.bid, at: line.at, amount: line.amount, number: line.number, company: line.company, debit: true, reversalOf: line.serial, remark: "冲正"}
 	next := *line
 	switch m {

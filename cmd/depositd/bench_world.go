@@ -150,10 +150,10 @@ func (w benchWorld) appendBid(b []byte, i int) []byte {
 	b = appendName(append(b, ','), w.company(i), false)
 	b = appendPadded(append(b, ",6212"...), w.company(i), 15)
 	from, to := benchFrom, ""
-	switch {
-	case i%64 == 63:
+	switch i % 64 {
+	case 63:
 		from = benchHandOver
-	case i%64 == 31:
+	case 31:
 		to = benchHandOver
 	}
 	b = append(append(append(append(b, ','), from...), ','), to...)

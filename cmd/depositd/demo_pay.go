@@ -42,10 +42,10 @@ func (m *demoMonth) credit(bankIndex int, at time.Time, t banksim.Transfer, want
 	return e
 }
 
-// wantBid plans what a bid of the last day is to be found as.
-func (m *demoMonth) wantBid(b *demoBid, code reconcile.Code) {
+// wantUnpaid plans that a bid of the last day is found without its deposit.
+func (m *demoMonth) wantUnpaid(b *demoBid) {
 	if b.lot.opens == m.last {
-		m.play.wants = append(m.play.wants, expected{code: code, lot: b.lot.number, bidder: b.Name})
+		m.play.wants = append(m.play.wants, expected{code: reconcile.Unpaid, lot: b.lot.number, bidder: b.Name})
 	}
 }
 
@@ -65,7 +65,7 @@ func (m *demoMonth) refund(b *demoBid, at time.Time) {
 }
 
 // unpaid: nothing comes.
-func (m *demoMonth) unpaid(b *demoBid, _ time.Time) { m.wantBid(b, reconcile.Unpaid) }
+func (m *demoMonth) unpaid(b *demoBid, _ time.Time) { m.wantUnpaid(b) }
 
 // short: the payer's bank takes its fee out of the amount.
 func (m *demoMonth) short(b *demoBid, at time.Time) {
@@ -111,13 +111,13 @@ func (m *demoMonth) tooMuch(b *demoBid, at time.Time) {
 // atOpening: the money is credited in the very second of the opening, which is late.
 func (m *demoMonth) atOpening(b *demoBid, _ time.Time) {
 	m.credit(b.bank, b.lot.opensAt, b.whole(), reconcile.LateCredit)
-	m.wantBid(b, reconcile.Unpaid)
+	m.wantUnpaid(b)
 }
 
 // afterOpening: some minutes late.
 func (m *demoMonth) afterOpening(b *demoBid, _ time.Time) {
 	m.credit(b.bank, b.lot.opensAt.Add(4*time.Minute+17*time.Second), b.whole(), reconcile.LateCredit)
-	m.wantBid(b, reconcile.Unpaid)
+	m.wantUnpaid(b)
 }
 
 // otherAccount: not from the basic account, where the lot demands it.
@@ -201,7 +201,7 @@ func (m *demoMonth) intoAnothers(b *demoBid, at time.Time) {
 // takenBack: the bank reverses its booking, and the bid is without a deposit.
 func (m *demoMonth) takenBack(b *demoBid, at time.Time) {
 	m.reverse(b, at, m.credit(b.bank, at, b.whole(), reconcile.Reversed))
-	m.wantBid(b, reconcile.Unpaid)
+	m.wantUnpaid(b)
 }
 
 // takenBackAndPaid: the bank reverses its booking, and books it rightly a little later.
@@ -255,7 +255,7 @@ func (m *demoMonth) toldWrongly(b *demoBid, at time.Time) {
 	t := b.whole()
 	t.Fault = banksim.Contradicted
 	m.credit(b.bank, at, t, reconcile.AdviceConflict)
-	m.wantBid(b, reconcile.Unpaid)
+	m.wantUnpaid(b)
 }
 
 // toldOnly: a notice of money that never came.
@@ -263,5 +263,5 @@ func (m *demoMonth) toldOnly(b *demoBid, at time.Time) {
 	t := b.whole()
 	t.Fault = banksim.Phantom
 	m.credit(b.bank, at, t, reconcile.AdviceOrphan)
-	m.wantBid(b, reconcile.Unpaid)
+	m.wantUnpaid(b)
 }
