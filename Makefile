@@ -24,7 +24,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 	$(BIN) demo $(if $(ONCE),--once)
 
 test: ## every test, on both engines, with -race; installs and starts a private MariaDB
-	testdata/with-mariadb.sh $(GO) test -race $(TAGS) ./...
+	testdata/with-mariadb.sh $(GO) test -race $(TAGS) -timeout 20m ./...
 
 lint: $(LINT)-$(LINT_VERSION) ## golangci-lint, in the pinned version
 	$(LINT) run

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -218,12 +219,19 @@ func TestContradictionIsSetAsideUntilSettled(t *testing.T) {
 // Whatever the order in which the same facts arrive, the day ends the same; and every fen that came in is either counted
 // towards a deposit or told of.
 func TestAnyOrderEndsTheSame(t *testing.T) {
+	if sampled {
+		if err := flag.Set("rapid.checks", "15"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder, worlds := sqldbtest.InMemory(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		facts := randomFacts(rt)
 		seed := rapid.Uint64().Draw(rt, "order")
 		var reports []string
 		for run := range 2 {
-			h := open(t, "sqlite:"+t.TempDir()+"/d.db")
+			worlds++
+			h := open(t, sqldb.FileURL(fmt.Sprintf("%s/%d.db", folder, worlds)))
 			if run == 1 {
 				rand.New(rand.NewPCG(seed, 1)).Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
 			}

@@ -22,7 +22,7 @@ func build(t *testing.T, tags string) string {
 	builds.mu.Lock()
 	defer builds.mu.Unlock()
 	if builds.folder == "" {
-		folder, err := os.MkdirTemp("", "depositd-built")
+		folder, err := os.MkdirTemp("", "depositd-built") //nolint:usetesting // it outlasts this test
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func build(t *testing.T, tags string) string {
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", file, ".").CombinedOutput(); err != nil { //nolint:gosec // ourselves
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", file, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return file

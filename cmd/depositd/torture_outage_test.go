@@ -67,7 +67,7 @@ func (w *wire) carry(client net.Conn) {
 		_ = client.Close()
 		return
 	}
-	server, err := net.Dial("tcp", w.server) //nolint:noctx // a test's
+	server, err := net.Dial("tcp", w.server)
 	if err != nil {
 		_ = client.Close()
 		return
@@ -227,7 +227,7 @@ func (b *tellers) away(t *testing.T, lasts time.Duration) {
 	told := 0
 	client := http.Client{Timeout: 30 * time.Second}
 	for until := time.Now().Add(lasts); time.Now().Before(until) || told == 0; {
-		answer, err := client.Post("http://"+b.address.Load().(string)+"/v1/banks/ccb/messages", "application/xml", strings.NewReader(noticeOf("OUT"))) //nolint:noctx // our own
+		answer, err := client.Post("http://"+b.address.Load().(string)+"/v1/banks/ccb/messages", "application/xml", strings.NewReader(noticeOf("OUT")))
 		if err != nil {
 			t.Error("during the outage:", err)
 			return

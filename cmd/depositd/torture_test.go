@@ -47,7 +47,7 @@ func on(t *testing.T, file, url, bug string) *process {
 func (p *process) start(t *testing.T, stderr io.Writer, args ...string) *exec.Cmd {
 	t.Helper()
 	line := slices.Concat(p.under, []string{p.file}, args)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), line[0], line[1:]...) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), line[0], line[1:]...)
 	cmd.Env, cmd.Stderr = p.env, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that it is killed together with its tracer
 	if err := cmd.Start(); err != nil {
@@ -59,7 +59,7 @@ func (p *process) start(t *testing.T, stderr io.Writer, args ...string) *exec.Cm
 // does runs a command to its end and wants one of the exit codes.
 func (p *process) does(t *testing.T, codes []int, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), p.file, args...) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), p.file, args...)
 	cmd.Env = p.env
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || !slices.Contains(codes, cmd.ProcessState.ExitCode()) {
@@ -148,7 +148,7 @@ func (b *tellers) push(serial string) bool {
 	default:
 	}
 	address, _ := b.address.Load().(string)
-	answer, err := http.Post("http://"+address+"/v1/banks/ccb/messages", "application/xml", strings.NewReader(noticeOf(serial))) //nolint:gosec,noctx // our own
+	answer, err := http.Post("http://"+address+"/v1/banks/ccb/messages", "application/xml", strings.NewReader(noticeOf(serial)))
 	if err != nil {
 		return false
 	}

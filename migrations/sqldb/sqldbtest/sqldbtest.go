@@ -57,7 +57,7 @@ func Quickly(t *testing.T, test func(t *testing.T, url string)) {
 // InMemory is a folder for the test in the machine's memory, or an ordinary one where there is no such thing.
 func InMemory(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("/dev/shm", "depositd")
+	folder, err := os.MkdirTemp("/dev/shm", "depositd") //nolint:usetesting // a place of its own kind
 	if err != nil {
 		return t.TempDir()
 	}
