@@ -44,7 +44,8 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 			$(GO) test $(TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$package"; \
 		done; done
 
-bench: build ## the benchmark's result, in bench.json
+bench: build ## the benchmark's result, in bench.json; beside it DuckDB, where a C compiler can build it
+	-cd testdata/peers && $(GO) build -o $(CURDIR)/bin/peers .
 	$(BIN) bench --out bench.json
 
 torture: ## the long tests: killed processes, cut connections, many replicas

@@ -1,7 +1,6 @@
 package bank
 
 import (
-	"slices"
 	"strings"
 
 	"depositd/platform/deposit"
@@ -16,7 +15,6 @@ type plainCSV struct {
 
 	day    string // read and admitted; the rows of a file have few
 	parent string
-	key    string // of the payer's name
 }
 
 // read reads a row's fields, in the order of csvColumns.
@@ -24,7 +22,7 @@ func (p *plainCSV) read(f []string) bool {
 	serial, day, at, parent, sub, side, amount := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
 	name, account, payerBank, remark, of := f[7], f[8], f[9], f[10], f[11]
 	if !p.place(day, parent) || serial == "" || sub == parent || !isDigits(serial, 64) || !isDigits(sub, 40) || !isDigits(account, 64) || !isDigits(of, 64) ||
-		!isProse(name, 200) || !isProse(payerBank, 200) || !isProse(remark, maxRemark) || !p.payer(name) {
+		!isProse(name, 200) || !isProse(payerBank, 200) || !isProse(remark, maxRemark) {
 		return false
 	}
 	bookedAt, err := deposit.ParseWall(at)
@@ -37,7 +35,7 @@ func (p *plainCSV) read(f []string) bool {
 	}
 	k := &p.booking
 	k.Entry = Entry{Bank: p.bank.Code, ParentAccount: parent, BookingDate: deposit.Day(day), Serial: serial, Direction: Credit, ReversalOf: of,
-		SubAccount: sub, Amount: fen, BookedAt: bookedAt, PayerName: name, PayerKey: p.key, PayerAccount: account, PayerBank: payerBank, Remark: remark}
+		SubAccount: sub, Amount: fen, BookedAt: bookedAt, PayerName: name, PayerKey: deposit.NameKey(name), PayerAccount: account, PayerBank: payerBank, Remark: remark}
 	if side == string(Debit) {
 		k.Direction = Debit
 	}
@@ -47,7 +45,7 @@ func (p *plainCSV) read(f []string) bool {
 
 // place admits the day and the parent account, which are mostly those of the row before.
 func (p *plainCSV) place(day, parent string) bool {
-	if day != p.day {
+	if day != p.day || day == "" {
 		if d, err := deposit.ParseDay(day); err != nil || d < firstBooking || d > lastBooking {
 			return false
 		}
@@ -62,14 +60,6 @@ func (p *plainCSV) place(day, parent string) bool {
 	return true
 }
 
-// payer finds the key of the payer's name.
-func (p *plainCSV) payer(name string) bool {
-	p.key = deposit.NameKey(name)
-	return len(p.key) == len(name) || keyText.check(p.key) == nil
-}
-
-var keyText = texts[slices.IndexFunc(texts, func(t text) bool { return t.name == "payer_key" })]
-
 // isDigits says whether a number or a code has visible ASCII only, and no plus sign, which a spreadsheet may have put there.
 func isDigits(s string, most int) bool {
 	if len(s) > most {
@@ -83,28 +73,25 @@ func isDigits(s string, most int) bool {
 	return true
 }
 
-// isProse says whether a text is short enough without counting its characters, and has no control character and no other
-// blank than the common one. It is UTF-8, of which the first byte tells the character's block.
+// isProse says whether a text is short enough without counting its characters, and has nothing but visible ASCII, common
+// blanks, Han characters and their punctuation in full width: none of these is a control character, or a blank that
+// would have to be cut off, or becomes longer in deposit.NameKey. It is UTF-8, of which the first byte tells the block.
 func isProse(s string, most int) bool {
 	if len(s) > most {
 		return false
 	}
 	for i := range len(s) {
-		c := s[i]
-		if odd[c] && (c != 0xE3 || strings.HasPrefix(s[i:], "\u3000")) {
+		if c := s[i]; isOdd[c] && (c != 0xEF || s[i+1] != 0xBC && s[i+1] != 0xBD) { // U+FF00 to U+FF7F: （）
 			return false
 		}
 	}
 	return true
 }
 
-// odd are the bytes with which odd characters begin: control characters, blanks of other widths.
-var odd = func() (odd [256]bool) {
-	for c := range 0x20 {
-		odd[c] = true
-	}
-	for _, c := range []byte{0x7F, 0xC2, 0xE1, 0xE2, 0xE3} {
-		odd[c] = true
+// isOdd are the bytes with which other characters begin; 0xEF begins both.
+var isOdd = func() (odd [256]bool) {
+	for c := range odd {
+		odd[c] = c < ' ' || c == 0x7F || c >= 0xC0 && c <= 0xE3 || c >= 0xEA
 	}
 	return odd
 }()

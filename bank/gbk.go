@@ -2,6 +2,7 @@ package bank
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -36,34 +37,46 @@ const (
 
 // appendTwoByte appends what text in ASCII and two-byte codes says; ok is false for any other, which a decoder has to read.
 func appendTwoByte(b, raw []byte) (text []byte, ok bool) {
-	runes := twoByteRunes()
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c < utf8.RuneSelf {
-			b = append(b, c)
+	runes, had := twoByteRunes(), len(b)
+	b = slices.Grow(b, len(raw)+len(raw)/2+8) // a code of two bytes becomes three at most
+	out, n := b[had:cap(b)], 0
+	for i := 0; i < len(raw); {
+		if raw[i] < utf8.RuneSelf {
+			out[n] = raw[i]
+			for i, n = i+1, n+1; len(raw)-i >= 8 && len(out)-n >= 8; i, n = i+8, n+8 {
+				eight := binary.LittleEndian.Uint64(raw[i:])
+				if eight&highBits != 0 {
+					break
+				}
+				binary.LittleEndian.PutUint64(out[n:], eight)
+			}
 			continue
 		}
-		if i++; c < firstLead || c > lastByte || i == len(raw) || raw[i] < firstTrail || raw[i] > lastByte {
+		if i+1 == len(raw) || raw[i] < firstLead || raw[i] > lastByte || raw[i+1] < firstTrail || raw[i+1] > lastByte {
 			return b, false
 		}
-		r := runes[int(c-firstLead)*trails+int(raw[i]-firstTrail)]
-		switch {
-		case r >= 0x800: // as nearly all
-			b = append(b, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0xBF, 0x80|byte(r)&0xBF)
-		case r == 0:
+		r := runes[int(raw[i]-firstLead)*trails+int(raw[i+1]-firstTrail)]
+		if r == 0 {
 			return b, false
-		default:
-			b = utf8.AppendRune(b, rune(r))
+		}
+		if i += 2; r >= 0x800 { // as nearly all
+			o := out[n : n+3]
+			o[0], o[1], o[2] = 0xE0|byte(r>>12), 0x80|byte(r>>6)&0xBF, 0x80|byte(r)&0xBF
+			n += 3
+		} else {
+			n += utf8.EncodeRune(out[n:], rune(r))
 		}
 	}
-	return b, true
+	return b[:had+n], true
 }
+
+// highBits are those that no ASCII has, of eight bytes.
+const highBits = 0x8080808080808080
 
 // isASCII looks at eight bytes at a time.
 func isASCII(b []byte) bool {
-	const high = 0x8080808080808080
 	for ; len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&high != 0 {
+		if binary.LittleEndian.Uint64(b)&highBits != 0 {
 			return false
 		}
 	}

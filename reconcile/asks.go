@@ -96,7 +96,7 @@ func (s *sitting) answerPart(worker, part int, found spools) error {
 	if err != nil {
 		return err
 	}
-	room.bids = room.bids[:0]
+	room.bids = emptied(room.bids)
 	for bids.next() {
 		bids.hash()
 		room.bids = append(room.bids, fileBid{})

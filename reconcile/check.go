@@ -39,7 +39,7 @@ type FileCheck struct {
 
 // The sizes of a cut. A partition is some 1 MiB of either file, and some 5 MiB while it is judged.
 const (
-	mostParts   = 1024
+	mostParts   = 512
 	partBytes   = 1 << 20
 	bidBytes    = 150 // of a row of the two files, about
 	coarseParts = 64  // for what few rows need

@@ -122,7 +122,7 @@ func (w smallWorld) cut(t *testing.T, dir string, all bool, bytes int64) (rows [
 // verdict has to have come up.
 func TestFileCheckIsPlain(t *testing.T) {
 	seen, overlaps, dir := map[Code]int{}, 0, t.TempDir()
-	for seed := range uint64(3000) {
+	for seed := range uint64(1500) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := newSmallWorld(r)
 		all, bytes := r.IntN(2) == 0, []int64{0, 64 << 20, 1 << 30}[r.IntN(3)*min(1, r.IntN(8))]

@@ -74,7 +74,7 @@ func (o *outcome) give(ctx context.Context, row func(CheckRow) error) error {
 		if err != nil {
 			return err
 		}
-		rows = rows[:0]
+		rows = emptied(rows)
 		for l.next() {
 			n := numbered{row: l.number()}
 			n.Kind, n.Amount = o.kind, fen(&l)

@@ -82,7 +82,7 @@ func (s *sitting) fill(room *benchRoom, part int) error {
 	if err != nil {
 		return err
 	}
-	room.bids, room.credits = room.bids[:0], room.credits[:0]
+	room.bids, room.credits = emptied(room.bids), emptied(room.credits)
 	for bids.next() {
 		bids.hash()
 		room.bids = append(room.bids, fileBid{})
@@ -100,6 +100,12 @@ func (s *sitting) fill(room *benchRoom, part int) error {
 		room.credits = append(room.credits, f)
 	}
 	return nil
+}
+
+// emptied makes room for other records; what stood there would keep the whole text of its partition.
+func emptied[T any](all []T) []T {
+	clear(all[:cap(all)])
+	return all[:0]
 }
 
 // indexNumbers makes the leases of each number a chain that begins in the index, and looks for overlaps.

@@ -18,6 +18,8 @@ type spool struct {
 	named bool     // the system keeps the name of an open file
 	size  int64
 	parts []partition
+
+	extent int // the size of a full buffer
 }
 
 type partition struct {
@@ -31,17 +33,28 @@ type extent struct {
 	n  int
 }
 
-const extentBytes = 8 << 10 // of 1024 partitions, 8 MiB of buffers
+// The buffers of a spool are 8 MiB together: as many partitions as there are, so large is the buffer of each, within
+// reason, since a call of the system costs more than what it copies.
+const (
+	bufferBytes = 8 << 20
+	smallExtent = 16 << 10
+	largeExtent = 64 << 10
+)
 
-func newSpool(dir string, parts int) *spool { return &spool{dir: dir, parts: make([]partition, parts)} }
+func newSpool(dir string, parts int) *spool {
+	return &spool{dir: dir, parts: make([]partition, parts), extent: min(max(bufferBytes/parts, smallExtent), largeExtent)}
+}
 
 // put adds a record to a partition. Records keep their order within it.
 func (s *spool) put(part int, record []byte) error {
 	p := &s.parts[part]
-	if len(p.fresh) > 0 && len(p.fresh)+len(record)+binary.MaxVarintLen32 > extentBytes {
+	if len(p.fresh) > 0 && len(p.fresh)+len(record)+binary.MaxVarintLen32 > s.extent {
 		if err := s.flush(p); err != nil {
 			return err
 		}
+	}
+	if need := len(p.fresh) + len(record) + binary.MaxVarintLen32; need > cap(p.fresh) { // append would make more room than a full buffer needs
+		p.fresh = append(make([]byte, 0, max(need, min(2*cap(p.fresh), s.extent))), p.fresh...)
 	}
 	p.fresh = binary.AppendUvarint(p.fresh, uint64(len(record)))
 	p.fresh = append(p.fresh, record...)

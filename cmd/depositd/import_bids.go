@@ -34,8 +34,9 @@ type bidRow struct {
 // readBids reads bids.csv as it streams by. A row that cannot be read goes to fault. Two rows that say different things of
 // one lot are told by whoever stores them.
 func readBids(file io.Reader, row func(bidRow) error, fault func(bank.Fault) error) error {
+	f := fields{columns: bidColumns, at: -1}
 	return bank.ReadTable(file, bank.GB18030, bidColumns, func(r *bank.Row) error {
-		f := fields{row: r, columns: bidColumns, at: -1}
+		f.row, f.fault = r, nil
 		lot := platform.LotOrder{Number: f.text("lot"), Department: f.text("department"), OpensAt: f.time("opening_at"), Deposit: f.yuan("deposit"),
 			SinglePayment: f.bool("single_payment"), BasicAccountRequired: f.bool("basic_account_required")}
 		bid := platform.BidOrder{Lot: lot.Number, Bidder: f.text("bidder"), BidderAccount: f.any("bidder_account"), SubAccount: f.text("sub_account"),
@@ -49,8 +50,9 @@ func readBids(file io.Reader, row func(bidRow) error, fault func(bank.Fault) err
 
 // readLots reads lots.csv.
 func readLots(file io.Reader, row func(line int, lot platform.LotOrder) error, fault func(bank.Fault) error) error {
+	f := fields{columns: lotColumns, at: -1}
 	return bank.ReadTable(file, bank.GB18030, lotColumns, func(r *bank.Row) error {
-		f := fields{row: r, columns: lotColumns, at: -1}
+		f.row, f.fault = r, nil
 		lot := platform.LotOrder{Number: f.text("number"), Name: f.any("name"), Department: f.text("department"), OpensAt: f.time("opening_at"),
 			Deposit: f.yuan("deposit"), SinglePayment: f.bool("single_payment"), BasicAccountRequired: f.bool("basic_account_required")}
 		if f.fault != nil {
@@ -64,8 +66,12 @@ func readLots(file io.Reader, row func(line int, lot platform.LotOrder) error, f
 type fields struct {
 	row     *bank.Row
 	columns []string
-	at      int // of the column looked up last
-	fault   *bank.Fault
+	at      int         // of the column looked up last
+	times   [4]struct { // the last ones read: those of a table are few
+		text string
+		time time.Time
+	}
+	fault *bank.Fault
 }
 
 // index is the column's place among those asked for, which are asked for in their order, more or less.
@@ -116,12 +122,17 @@ func (f *fields) timeOrNever(name string) time.Time {
 
 func (f *fields) time(name string) time.Time {
 	i := f.index(name)
-	t, err := deposit.ParseWall(f.row.Fields[i])
-	if err != nil {
-		refusal := deposit.AsRefusal(err)
-		f.wrong(i, refusal.Code, refusal.Text)
+	last := &f.times[i%len(f.times)]
+	if text := f.row.Fields[i]; text != last.text || text == "" {
+		t, err := deposit.ParseWall(text)
+		if err != nil {
+			refusal := deposit.AsRefusal(err)
+			f.wrong(i, refusal.Code, refusal.Text)
+			return t
+		}
+		last.text, last.time = strings.Clone(text), t
 	}
-	return t
+	return last.time
 }
 
 func (f *fields) yuan(name string) deposit.Fen {

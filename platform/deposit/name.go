@@ -15,6 +15,14 @@ func NameKey(name string) string {
 	if isPlainName(name) {
 		return name
 	}
+	if bare := brackets.Replace(name); isPlainName(bare) { // （集团）, nearly all of the rest
+		return bare
+	}
+	return anyKey(name)
+}
+
+// anyKey is NameKey of names that need the tables of Unicode.
+func anyKey(name string) string {
 	var b strings.Builder
 	b.Grow(len(name))
 	for _, r := range norm.NFKC.String(name) {
@@ -30,6 +38,8 @@ func NameKey(name string) string {
 	}
 	return b.String()
 }
+
+var brackets = strings.NewReplacer("（", "", "）", "")
 
 // isPlainName reports whether a name is its own key because it holds nothing but common Han characters,
 // as nearly all company names do.

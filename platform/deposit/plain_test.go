@@ -28,7 +28,7 @@ func FuzzPlainWall(f *testing.F) {
 	})
 }
 
-// FuzzPlainName holds the plain reading of names to the runes.
+// FuzzPlainName holds the plain reading of names to the runes, and the keys made of it to those of all names.
 func FuzzPlainName(f *testing.F) {
 	for _, seed := range []string{"东昌", "一", "\u9fa5", "\u9fa6", "\u4dff", "东a昌", "东\xe4\xb8", "", "\xe4\xb8\x00", "éa", "（集团）"} {
 		f.Add(seed)
@@ -40,6 +40,9 @@ func FuzzPlainName(f *testing.F) {
 		}
 		if got := isPlainName(name); got != want {
 			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+		if got, want := NameKey(name), anyKey(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	})
 }
