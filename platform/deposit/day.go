@@ -36,6 +36,9 @@ func (d Day) Start() time.Time {
 // Add counts calendar days.
 func (d Day) Add(days int) Day { return DayOf(d.Start().AddDate(0, 0, days)) }
 
+// DaysTo counts the calendar days from the day to a later one; to an earlier one they are negative.
+func (d Day) DaysTo(later Day) int { return int(later.Start().Sub(d.Start()) / (24 * time.Hour)) }
+
 // UnmarshalText refuses what ParseDay refuses.
 func (d *Day) UnmarshalText(b []byte) error {
 	day, err := ParseDay(string(b))
