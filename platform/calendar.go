@@ -85,9 +85,9 @@ func loadedYears(ctx context.Context, r sqldb.Reader) ([]deposit.CalendarYear, e
 
 // YearLoaded is what loading came to for one year of the file.
 type YearLoaded struct {
-	Year    int
-	Changed bool   // false: the file says what holds already
-	Differs string // in Chinese, for people and the audit trail: which days became what
+	Year    int    `json:"year"`
+	Changed bool   `json:"changed"` // false: the file says what holds already
+	Differs string `json:"differs"` // in Chinese, for people and the audit trail: which days became what
 }
 
 // LoadCalendar puts the years of a file in force, each as a whole, all or nothing; the years that it does not name stay.
@@ -201,9 +201,9 @@ func byDay(year deposit.CalendarYear) map[deposit.Day]deposit.SpecialDay {
 
 // CalendarSource says of a year in force who brought it, and when; the zero time is the program itself.
 type CalendarSource struct {
-	Year       int
-	Source     string
-	ImportedAt time.Time
+	Year       int       `json:"year"`
+	Source     string    `json:"source"`
+	ImportedAt time.Time `json:"imported_at,omitzero"`
 }
 
 // CalendarSources lists the years in force.

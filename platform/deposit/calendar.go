@@ -7,16 +7,16 @@ import (
 
 // SpecialDay is a day on which a notice departs from the week: a rest day (法定节假日) or a make-up working day (调休上班).
 type SpecialDay struct {
-	Day   Day
-	Works bool
-	Name  string // of the holiday it belongs to, such as 春节
+	Day   Day    `json:"day"`
+	Works bool   `json:"works"`
+	Name  string `json:"name"` // of the holiday it belongs to, such as 春节
 }
 
 // CalendarYear is the State Council's notice for one year: its days that depart from the week, in their order.
 type CalendarYear struct {
-	Year   int
-	Source string // where the data was taken from
-	Days   []SpecialDay
+	Year   int          `json:"year"`
+	Source string       `json:"source"` // where the data was taken from
+	Days   []SpecialDay `json:"days"`
 }
 
 // Calendar says which days are working days: Monday to Friday, unless the year's notice says otherwise. Of a year without
