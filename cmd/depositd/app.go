@@ -14,20 +14,22 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 // app is the service without a way in: the HTTP server, the nightly job and the commands are three ways into it.
 // Nothing runs in it that a method was not called for.
 type app struct {
-	config    *config
-	db        *sqldb.DB
-	banks     *bank.Set
-	bank      *bank.Desk
-	platform  *platform.Desk
-	reconcile *reconcile.Desk
-	log       *slog.Logger
-	holder    string        // this process among the replicas
-	wake      chan struct{} // holds one: there is something to judge
+	config      *config
+	db          *sqldb.DB
+	banks       *bank.Set
+	bank        *bank.Desk
+	platform    *platform.Desk
+	reconcile   *reconcile.Desk
+	refundRules *refund.Rules
+	log         *slog.Logger
+	holder      string        // this process among the replicas
+	wake        chan struct{} // holds one: there is something to judge
 }
 
 // schema says what a command expects of the database.
@@ -48,6 +50,10 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	} else if _, err := banks.Bank(config.tcpBank); config.tcpBank != "" && err != nil {
 		problems = append(problems, fmt.Sprintf("--tcp-bank %q：%s", config.tcpBank, explain(err)))
 	}
+	refundRules, err := readRefundRules(config.refundRulesFile, os.ReadFile)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
 	db, err := c.openDatabase(ctx, config, want)
 	if err != nil && len(problems) == 0 {
 		return nil, err
@@ -63,7 +69,7 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	}
 	host, _ := os.Hostname()
 	return &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
-		reconcile: reconcile.NewDesk(db, banks, config.rules), log: c.logger(config),
+		reconcile: reconcile.NewDesk(db, banks, config.rules), refundRules: refundRules, log: c.logger(config),
 		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), wake: make(chan struct{}, 1)}, nil
 }
 
@@ -136,6 +142,25 @@ func readBanks(file string, readFile func(string) ([]byte, error)) (*bank.Set, e
 		return nil, usageError{fmt.Errorf("银行清单 %s：%s", file, deposit.AsRefusal(err).Text)}
 	}
 	return set, nil
+}
+
+// readRefundRules reads the file of the setting, or takes the rules that the program carries.
+func readRefundRules(file string, readFile func(string) ([]byte, error)) (*refund.Rules, error) {
+	if file == "" {
+		return refund.ParseRules(refund.DefaultRules)
+	}
+	body, err := readFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("退付规则 %s 不存在：请检查 --refund-rules", file)}
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("读不到退付规则：%w", err)}
+	}
+	rules, err := refund.ParseRules(body)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("退付规则 %s：%s", file, deposit.AsRefusal(err).Text)}
+	}
+	return rules, nil
 }
 
 // logger writes to stderr, in Shanghai time wherever the machine stands.

@@ -20,6 +20,7 @@ type Settings struct {
 	DB               string   `name:"db" default:"${db_default}" placeholder:"URL" help:"数据库：${db_forms}"`
 	DBPasswordFile   string   `name:"db-password-file" placeholder:"FILE" help:"数据库密码所在的文件"`
 	Banks            string   `placeholder:"FILE" help:"银行清单；缺省为数据库文件旁的 banks.yaml（数据库在服务器上时为当前目录）"`
+	RefundRules      string   `name:"refund-rules" placeholder:"FILE" help:"退付规则（期限、利率）；缺省为程序自带的规则"`
 	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
 	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
 	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`
@@ -91,8 +92,9 @@ func helpText(v *kong.Value) string {
 }
 
 type configCmd struct {
-	Show  configShowCmd  `cmd:"" default:"withargs" help:"打印生效的设置"`
-	Banks configBanksCmd `cmd:"" help:"打印并检查 banks.yaml"`
+	Show        configShowCmd        `cmd:"" default:"withargs" help:"打印生效的设置"`
+	Banks       configBanksCmd       `cmd:"" help:"打印并检查 banks.yaml"`
+	RefundRules configRefundRulesCmd `cmd:"" name:"refund-rules" help:"打印并检查退付规则"`
 }
 
 type configShowCmd struct {

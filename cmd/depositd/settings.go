@@ -19,6 +19,7 @@ import (
 type config struct {
 	db               string // with its password
 	banksFile        string
+	refundRulesFile  string // "" is the program's own
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -36,7 +37,7 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
 		tcpBank: s.TCPBank, rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {
