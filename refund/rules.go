@@ -189,9 +189,9 @@ func (r *rulesReader) rule(path string, said ruleText, rates map[string][]Yearly
 	if rule.To != "" && rule.To < rule.From {
 		complain("to", "早于 from")
 	}
-	for key, table := range map[string]string{"interest": rule.Interest, "overdue": rule.Overdue} {
-		if _, known := rates[table]; table != "" && !known {
-			complain(key, "所指的利率表 ", table, " 不在 rates 中")
+	for _, named := range [][2]string{{"interest", rule.Interest}, {"overdue", rule.Overdue}} {
+		if _, known := rates[named[1]]; named[1] != "" && !known {
+			complain(named[0], "所指的利率表 ", named[1], " 不在 rates 中")
 		}
 	}
 	checkLimit(complain, said, &rule)
