@@ -1,3 +1,4 @@
+// Package refund brings deposits back: when each is due and what it earns, by a table of rules that is configuration.
 package refund
 
 import (
