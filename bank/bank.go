@@ -28,6 +28,9 @@ type Adapter struct {
 
 	// Answer is what this dialect says back, given how the message fared. nil: the JSON answer of the API.
 	Answer func(b *Bank, raw []byte, a Answer) Reply
+
+	// Calls are the questions of ours that the bank answers. nil: it is only listened to.
+	Calls *Calls
 }
 
 // Sink takes a statement file apart. Begin opens a statement, Entry gives its booked entries in the file's order, each good

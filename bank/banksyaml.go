@@ -27,7 +27,7 @@ const (
 // The keys of banks.yaml.
 var (
 	fileKeys = []string{"banks"}
-	bankKeys = []string{"code", "name", "adapter", "statement", "parent_accounts", "currency", "zone", "charset", "notices", "seal"}
+	bankKeys = []string{"code", "name", "adapter", "statement", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "numbers"}
 	sealKeys = []string{"scheme", "keys"}
 )
 
@@ -135,6 +135,8 @@ func (r *setReader) one(i int, node ast.Node) {
 	r.adapters(b, node, said)
 	b.ParentAccounts = r.parentAccounts(node, said["parent_accounts"])
 	b.Seal = r.seal(node, said["seal"])
+	b.Reach = r.reach(b, said["call"])
+	b.Numbers = r.numbers(b, said["numbers"])
 	r.banks = append(r.banks, b)
 }
 

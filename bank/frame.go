@@ -69,14 +69,21 @@ func cutShort(err error) error {
 
 // WriteFrame writes a message behind its length, in one write. Six digits say at most 999,999 bytes.
 func WriteFrame(w io.Writer, body []byte) error {
+	if err := frameable(body); err != nil {
+		return err
+	}
+	if _, err := w.Write(append(fmt.Appendf(nil, "%0*d", framePrefix, len(body)), body...)); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	return nil
+}
+
+func frameable(body []byte) error {
 	switch {
 	case len(body) == 0:
 		return deposit.Refuse(deposit.Invalid, "frame_empty", "报文为空，无法发送")
 	case len(body) > maxFrame:
 		return deposit.Refuse(deposit.Invalid, "frame_too_long", "报文 ", len(body), " 字节，超过 6 位长度可表示的 ", maxFrame)
-	}
-	if _, err := w.Write(append(fmt.Appendf(nil, "%0*d", framePrefix, len(body)), body...)); err != nil {
-		return fmt.Errorf("write frame: %w", err)
 	}
 	return nil
 }

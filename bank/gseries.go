@@ -17,7 +17,7 @@ import (
 
 // gseries is the trading centres' dialect G: root/head and root/body in GBK, over HTTP or behind a length prefix over TCP
 // (ServeFrames). It has no seal of its own and no end-of-day file.
-var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer}
+var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer, Calls: gCalls}
 
 // The messages a bank sends us.
 const (
@@ -110,34 +110,46 @@ func gTime(s string) (time.Time, error) {
 // parseG takes a message apart. A field that stands twice is refused: nobody can say which one is meant. On an error
 // the fields read before it are given all the same, for the answer.
 func parseG(raw []byte) (gMessage, error) {
-	x := newXML(bytes.NewReader(trimPadding(raw)), GB18030)
 	m := gMessage{}
+	err := walkG(raw, func(path []string, _ int, text string) bool {
+		return len(path) != 3 || m.set(path[1]+"/"+path[2], text)
+	})
+	return m, err
+}
+
+// walkG calls field for each element that has none within it: with its path from the root, a number that the fields of one
+// element have in common, and its text. false says that the field is there already, which is refused.
+func walkG(raw []byte, field func(path []string, within int, text string) bool) error {
+	x := newXML(bytes.NewReader(trimPadding(raw)), GB18030)
 	var path []string
+	var opened []int // the number of each element in path
 	var text strings.Builder
-	leaf := false // the element that is open last has none within it: it is a field
+	elements, leaf := 0, false // leaf: the element that is open last has none within it
 	for {
 		token, err := x.Token()
 		if errors.Is(err, io.EOF) {
-			return m, nil
+			return nil
 		}
 		if err != nil {
-			return m, err
+			return err
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			path = append(path, strings.TrimSpace(t.Name.Local))
+			elements++
+			path, opened = append(path, strings.TrimSpace(t.Name.Local)), append(opened, elements)
 			text.Reset()
 			leaf = true
 			if len(path) == 1 && path[0] != "root" {
-				return m, x.refuse("message_unexpected", "根元素应为 root")
+				return x.refuse("message_unexpected", "根元素应为 root")
 			}
 		case xml.CharData:
 			text.Write(t)
 		case xml.EndElement:
-			if leaf && len(path) == 3 && !m.set(path[1]+"/"+path[2], text.String()) {
-				return m, x.refuse("field_repeated", "字段 ", path[2], " 重复出现")
+			last := len(path) - 1
+			if leaf && last > 0 && !field(path, opened[last-1], text.String()) {
+				return x.refuse("field_repeated", "字段 ", path[last], " 重复出现")
 			}
-			path, leaf = path[:len(path)-1], false
+			path, opened, leaf = path[:last], opened[:last], false
 		}
 	}
 }
@@ -158,19 +170,29 @@ func gAnswer(_ *Bank, raw []byte, a Answer) Reply {
 		code = gCredit
 	}
 	result, text := gResult(code, a)
-	at := a.At.In(deposit.Shanghai)
+	body := gDocument(code, cutGBK(request.head("SeqNo"), maxSeqNo), a.At, func(doc *strings.Builder) {
+		gElement(doc, "Result", result)
+		gElement(doc, "AddWord", cutGBK(text, maxAddWord))
+	})
+	return Reply{ContentType: gContentType, Body: body}
+}
+
+const gContentType = "text/xml; charset=GBK"
+
+// gDocument writes a whole message in GBK; body writes the elements of its body.
+func gDocument(code, seqNo string, at time.Time, body func(doc *strings.Builder)) []byte {
+	at = at.In(deposit.Shanghai)
 	var doc strings.Builder
 	doc.WriteString(`<?xml version="1.0" encoding="GBK"?><root><head>`)
 	gElement(&doc, "TransCode", code)
 	gElement(&doc, "TransDate", at.Format("20060102"))
 	gElement(&doc, "TransTime", at.Format("150405"))
-	gElement(&doc, "SeqNo", cutGBK(request.head("SeqNo"), maxSeqNo))
+	gElement(&doc, "SeqNo", seqNo)
 	doc.WriteString(`</head><body>`)
-	gElement(&doc, "Result", result)
-	gElement(&doc, "AddWord", cutGBK(text, maxAddWord))
+	body(&doc)
 	doc.WriteString(`</body></root>`)
-	body, _ := gbk().String(doc.String()) // cannot fail: what GBK has not is written as a character reference
-	return Reply{ContentType: "text/xml; charset=GBK", Body: []byte(body)}
+	text, _ := gbk().String(doc.String()) // cannot fail: what GBK has not is written as a character reference
+	return []byte(text)
 }
 
 const (

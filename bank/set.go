@@ -22,6 +22,8 @@ type Bank struct {
 	Charset          Charset // of text whose bytes and declaration leave it open
 	Notices          Notices
 	Seal             Seal
+	Reach            Reach   // how it is called; zero: it is not
+	Numbers          Numbers // how its pool of sub-accounts is run
 }
 
 // Notices says how a bank pushes its credit notices.
@@ -81,23 +83,40 @@ func (s *Set) Describe() string {
 		Scheme Scheme   `yaml:"scheme"`
 		Keys   []string `yaml:"keys,omitempty"`
 	}
+	type callText struct {
+		URL        string `yaml:"url"`
+		Timeout    string `yaml:"timeout"`
+		LeasedLine bool   `yaml:"leased_line"`
+	}
+	type numbersText struct {
+		From           Supply `yaml:"from"`
+		Rule           string `yaml:"rule,omitempty"`
+		QuarantineDays int    `yaml:"quarantine_days"`
+		LeadDays       int    `yaml:"lead_days"`
+		LowWater       int    `yaml:"low_water"`
+	}
 	type bankText struct {
-		Code      string   `yaml:"code"`
-		Name      string   `yaml:"name"`
-		Adapter   string   `yaml:"adapter"`
-		Statement string   `yaml:"statement"`
-		Parents   []string `yaml:"parent_accounts"`
-		Currency  string   `yaml:"currency"`
-		Zone      string   `yaml:"zone"`
-		Charset   Charset  `yaml:"charset"`
-		Notices   Notices  `yaml:"notices"`
-		Seal      sealText `yaml:"seal"`
+		Code      string      `yaml:"code"`
+		Name      string      `yaml:"name"`
+		Adapter   string      `yaml:"adapter"`
+		Statement string      `yaml:"statement"`
+		Parents   []string    `yaml:"parent_accounts"`
+		Currency  string      `yaml:"currency"`
+		Zone      string      `yaml:"zone"`
+		Charset   Charset     `yaml:"charset"`
+		Notices   Notices     `yaml:"notices"`
+		Seal      sealText    `yaml:"seal"`
+		Call      *callText   `yaml:"call,omitempty"`
+		Numbers   numbersText `yaml:"numbers"`
 	}
 	banks := make([]bankText, len(s.banks))
 	comments := yaml.CommentMap{}
 	for i, b := range s.banks {
 		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
-			sealText{b.Seal.Scheme, b.Seal.Files}}
+			sealText{b.Seal.Scheme, b.Seal.Files}, nil, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
+		if b.Reach.URL != "" {
+			banks[i].Call = &callText{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
+		}
 		for k, key := range b.Seal.keys {
 			comments[fmt.Sprintf("$.banks[%d].seal.keys[%d]", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(len(key)) + " 字节，内容已隐去")}
 		}

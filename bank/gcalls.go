@@ -1,0 +1,283 @@
+package bank
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"depositd/platform/deposit"
+)
+
+// gCalls are the questions of the G series. The link test goes both ways.
+var gCalls = &Calls{
+	ContentType: gContentType,
+	Link:        &Question[LinkTest, Linked]{gLinkTest, askLinkG, readLinkG},
+	Open:        &Question[Opening, Opened]{gOpen, askOpenG, readOpenG},
+	Close:       &Question[OfNumber, Closed]{gClose, askCloseG, readCloseG},
+	Credit:      &Question[OfNumber, Credited]{gCredits, askCreditsG, readCreditsG},
+	Left:        &Question[OfParent, Left]{gLeft, askLeftG, readLeftG},
+}
+
+// The messages we send a bank.
+const (
+	gOpen    = "G00003" // 申请子账号
+	gClose   = "G00004" // 注销子账号
+	gCredits = "G00005" // 到账明细查询
+	gLeft    = "G00013" // 子账号剩余情况
+)
+
+var (
+	gInstSeq = regexp.MustCompile(`^[0-9A-Za-z-]{1,12}$`) // C12 in the narrowest form seen
+	gSeqNo   = regexp.MustCompile(`^[0-9A-Za-z]{1,20}$`)
+)
+
+// askG writes a request; fields are name and text in turn.
+func askG(code string, h CallHead, fields ...string) ([]byte, error) {
+	if !gSeqNo.MatchString(h.Serial) {
+		return nil, deposit.Refuse(deposit.Invalid, "call_serial_malformed", "报文流水号 SeqNo 应为 1 到 20 个字母或数字：", clip(h.Serial))
+	}
+	return gDocument(code, h.Serial, h.At, func(doc *strings.Builder) {
+		for i := 0; i+1 < len(fields); i += 2 {
+			gElement(doc, fields[i], fields[i+1])
+		}
+	}), nil
+}
+
+func askLinkG(h CallHead, _ LinkTest) ([]byte, error) { return askG(gLinkTest, h) }
+
+func askOpenG(h CallHead, o Opening) ([]byte, error) {
+	if err := checkNumber("InstCode", o.Parent); err != nil {
+		return nil, err
+	}
+	if !gInstSeq.MatchString(o.Key) {
+		return nil, deposit.Refuse(deposit.Invalid, "call_key_malformed", "竞买号 InstSeq 应为 1 到 12 个字母、数字或连字符：", clip(o.Key))
+	}
+	if o.Until.Before(firstBooking.Start()) || !o.Until.Before(lastBooking.Add(1).Start()) {
+		return nil, deposit.Refuse(deposit.Invalid, "until_range", "截止时间 MatuDay 应在 ", firstBooking, " 至 ", lastBooking, " 之间")
+	}
+	return askG(gOpen, h, "InstCode", o.Parent, "InstSeq", o.Key, "MatuDay", o.Until.In(deposit.Shanghai).Format(gInstant))
+}
+
+func askCloseG(h CallHead, n OfNumber) ([]byte, error) {
+	if err := checkNumber("InMemo", n.Number); err != nil {
+		return nil, err
+	}
+	return askG(gClose, h, "InMemo", n.Number)
+}
+
+func askCreditsG(h CallHead, n OfNumber) ([]byte, error) {
+	if err := checkNumber("InstCode", n.Parent); err != nil {
+		return nil, err
+	}
+	if err := checkNumber("InMemo", n.Number); err != nil {
+		return nil, err
+	}
+	return askG(gCredits, h, "InstCode", n.Parent, "InMemo", n.Number)
+}
+
+func askLeftG(h CallHead, p OfParent) ([]byte, error) {
+	if err := checkNumber("InstCode", p.Parent); err != nil {
+		return nil, err
+	}
+	return askG(gLeft, h, "InstCode", p.Parent)
+}
+
+// gTold is an answer taken apart: the fields of head and body, and the rows of its list.
+type gTold struct {
+	gMessage
+	rows []gMessage // the fields of each element within the body that holds fields, by their names, in the answer's order
+}
+
+// toldG takes the answer to a request apart. What the list is called and how deep it stands differs from bank to bank
+// (listEntity/Entity, list, Entity in the body itself): whatever holds fields is a row.
+func toldG(code string, raw []byte) (gTold, error) {
+	t := gTold{gMessage: gMessage{}}
+	rows := map[int]gMessage{}
+	err := walkG(raw, func(path []string, element int, text string) bool {
+		switch {
+		case len(path) < 3:
+			return true
+		case len(path) == 3:
+			return t.set(path[1]+"/"+path[2], text)
+		case rows[element] == nil:
+			rows[element] = gMessage{}
+			t.rows = append(t.rows, rows[element])
+		}
+		return rows[element].set(path[len(path)-1], text)
+	})
+	if said := t.head("TransCode"); err == nil && said != code {
+		err = deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的交易码应为 ", code, "，收到的是：", clip(said))
+	}
+	return t, err
+}
+
+// gMeanings says what the result codes mean, as the code bases that speak the G series have them.
+var gMeanings = map[string]string{"02": "账号不存在或缺少字段", "09": "其它错误", "99": "系统错误"}
+
+// Result codes that are a success.
+const (
+	gDone  = "00"
+	gAgain = "01" // the same was asked before
+)
+
+// result reads the result code. optional: the answer has none where it has what was asked for. A code that nobody agreed
+// on says neither yes nor no.
+func (t gTold) result(optional bool, successes ...string) (string, error) {
+	code := t.body("Result")
+	meaning, refused := gMeanings[code]
+	switch {
+	case slices.Contains(successes, code), code == "" && optional:
+		return code, nil
+	case code == "":
+		return "", missingG("Result")
+	case refused:
+		return code, refusedBy(code, meaning, t.body("AddWord"), code == "99")
+	}
+	return code, deposit.Refuse(deposit.Invalid, "result_unknown", "未约定的结果码 Result：", clip(code))
+}
+
+func readLinkG(_ *Bank, _ LinkTest, raw []byte) (Linked, string, error) {
+	t, err := toldG(gLinkTest, raw)
+	if err != nil {
+		return Linked{}, "", err
+	}
+	result, err := t.result(false, gDone)
+	return Linked{}, result, err
+}
+
+func readOpenG(_ *Bank, _ Opening, raw []byte) (Opened, string, error) {
+	t, err := toldG(gOpen, raw)
+	if err != nil {
+		return Opened{}, "", err
+	}
+	result, err := t.result(false, gDone, gAgain)
+	if err != nil {
+		return Opened{}, result, err
+	}
+	o := Opened{Number: t.body("AcctNo"), Again: result == gAgain}
+	if o.Again && o.Number == "" {
+		return o, result, nil
+	}
+	return o, result, checkNumber("AcctNo", o.Number)
+}
+
+func readCloseG(_ *Bank, n OfNumber, raw []byte) (Closed, string, error) {
+	t, err := toldG(gClose, raw)
+	if err != nil {
+		return Closed{}, "", err
+	}
+	if err := t.about("InMemo", n.Number); err != nil {
+		return Closed{}, "", err
+	}
+	result, err := t.result(false, gDone, gAgain)
+	return Closed{Again: result == gAgain}, result, err
+}
+
+func readLeftG(_ *Bank, p OfParent, raw []byte) (Left, string, error) {
+	t, err := toldG(gLeft, raw)
+	if err != nil {
+		return Left{}, "", err
+	}
+	if err := t.about("InstCode", p.Parent); err != nil {
+		return Left{}, "", err
+	}
+	result, err := t.result(true, gDone)
+	if err != nil {
+		return Left{}, result, err
+	}
+	free, err := t.count("InSurplus")
+	if err != nil {
+		return Left{}, result, err
+	}
+	total, err := t.count("TotalNum")
+	if err == nil && free > total {
+		err = deposit.Refuse(deposit.Invalid, "count_impossible", "剩余 InSurplus ", free, " 个，多于总数 TotalNum ", total, " 个")
+	}
+	return Left{Free: free, Total: total}, result, err
+}
+
+// about holds an answer that repeats what was asked to it.
+func (t gTold) about(name, asked string) error {
+	if said := t.body(name); said != "" && said != asked {
+		return deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的 ", name, " 与请求不符")
+	}
+	return nil
+}
+
+// maxCount is the most a bank may count: a pool of a million numbers would be open for a century.
+const maxCount = 10_000_000
+
+func (t gTold) count(name string) (int, error) {
+	text := t.body(name)
+	if text == "" {
+		return 0, missingG(name)
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n > maxCount {
+		return 0, deposit.Refuse(deposit.Invalid, "count_malformed", "字段 ", name, " 应为 0 到 ", maxCount, " 的整数：", clip(text))
+	}
+	return int(n), nil
+}
+
+func readCreditsG(b *Bank, n OfNumber, raw []byte) (Credited, string, error) {
+	t, err := toldG(gCredits, raw)
+	if err != nil {
+		return Credited{}, "", err
+	}
+	if err := t.about("InMemo", n.Number); err != nil {
+		return Credited{}, "", err
+	}
+	result, err := t.result(true, gDone)
+	if err != nil {
+		return Credited{}, result, err
+	}
+	rows := t.credits()
+	count, err := t.count("Count")
+	if err == nil && count != len(rows) {
+		err = deposit.Refuse(deposit.Invalid, "count_differs", "Count 为 ", count, "，明细为 ", len(rows), " 笔")
+	}
+	if err != nil {
+		return Credited{}, result, err
+	}
+	found := make([]Entry, len(rows))
+	for i, row := range rows {
+		if found[i], err = row.creditOf(b, n); err != nil {
+			return Credited{}, result, inEntry(i, len(rows), err)
+		}
+	}
+	return Credited{found}, result, nil
+}
+
+// gCreditFields are what tells a row of credits from other rows; a single credit may stand in the body itself.
+var gCreditFields = []string{"InDate", "InAmount", "InName", "InAcct", "InBankFLCode"}
+
+// credits are the rows that hold a credit, whatever they are called.
+func (t gTold) credits() []gMessage {
+	var rows []gMessage
+	single := gMessage{}
+	for _, name := range gCreditFields {
+		if text := t.body(name); text != "" {
+			single[name] = text
+		}
+	}
+	for _, row := range append(t.rows, single) {
+		if slices.ContainsFunc(gCreditFields, func(name string) bool { return row[name] != "" }) {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// creditOf reads a row as the notice of the same credit would be read.
+func (m gMessage) creditOf(b *Bank, n OfNumber) (Entry, error) {
+	notice := gMessage{"body/InstCode": n.Parent, "body/InMemo": n.Number}
+	for _, name := range gCreditFields {
+		notice["body/"+name] = m[name]
+	}
+	e, err := notice.credit()
+	if err != nil {
+		return e, err
+	}
+	return e, b.admit(&e)
+}
