@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -117,7 +118,7 @@ func (l *Line) Exchange(ctx context.Context, raw []byte) ([]byte, error) {
 	if err := frameable(raw); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.bank.Reach.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.bank.Reach.Timeout, defaultTimeout))
 	defer cancel()
 	if l.client == nil {
 		return overTCP(ctx, l.to.Host, raw)

@@ -32,27 +32,21 @@ func gNotice(number int, at time.Time, entries []bank.Entry) ([]byte, error) {
 		return nil, deposit.Refuse(deposit.Invalid, "notice_unwritable", "G00001 只能通知一笔收款")
 	}
 	e := &entries[0]
-	at = at.In(deposit.Shanghai)
-	doc := &markup{}
-	doc.WriteString(`<?xml version="1.0" encoding="GBK"?>`)
-	doc.in("root", func() {
-		doc.in("head", func() {
-			doc.leaf("TransCode", "G00001")
-			doc.leaf("TransDate", at.Format("20060102"))
-			doc.leaf("TransTime", at.Format("150405"))
-			doc.leaf("SeqNo", fmt.Sprintf("%08d", number))
-		})
-		doc.in("body", func() {
-			doc.leaf("InstCode", e.ParentAccount)
-			doc.leaf("InDate", e.BookedAt.In(deposit.Shanghai).Format("20060102150405"))
-			doc.leaf("InAmount", e.Amount.String())
-			doc.leaf("InName", e.PayerName)
-			doc.leaf("InAcct", e.PayerAccount)
-			doc.leaf("InMemo", e.SubAccount)
-			doc.leaf("InBankFLCode", e.Serial)
-		})
+	doc := gDocument("G00001", fmt.Sprintf("%08d", number), at, func(doc *markup) {
+		doc.leaf("InstCode", e.ParentAccount)
+		gCredit(doc, e)
+		doc.leaf("InMemo", e.SubAccount)
+		doc.leaf("InBankFLCode", e.Serial)
 	})
-	return bank.GB18030.Encode(doc.String())
+	return bank.GB18030.Encode(doc)
+}
+
+// gCredit writes the fields of a credit that a notice and a query have in common, but for the serial.
+func gCredit(doc *markup, e *bank.Entry) {
+	doc.leaf("InDate", e.BookedAt.In(deposit.Shanghai).Format("20060102150405"))
+	doc.leaf("InAmount", e.Amount.String())
+	doc.leaf("InName", e.PayerName)
+	doc.leaf("InAcct", e.PayerAccount)
 }
 
 // jsonEntry is a booking as the adapter "jsonpush" reads it.

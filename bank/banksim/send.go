@@ -45,37 +45,63 @@ func OverTCP(address string) Send {
 // Deliver pushes what waits in the outbox, in the order of booking, and says how many messages it sent. What the service does not
 // take stays in the outbox, with all that follows, and is sent again by the next Deliver.
 func (s *Sim) Deliver(ctx context.Context, send Send) (messages int, err error) {
-	waiting := s.outbox
-	s.outbox = nil
+	waiting := s.waiting()
 	for i, n := range waiting {
-		switch day := n.entry.BookingDate; {
-		case n.held:
-			s.outbox = append(s.outbox, n)
-			continue
-		case s.caps[day] > 0 && s.pushed[day] >= s.caps[day]:
+		if !s.due(n) {
 			continue
 		}
 		for range n.copies {
 			if err := s.push(ctx, send, n.entry); err != nil {
-				s.outbox = append(s.outbox, waiting[i:]...)
+				s.putBack(waiting[i:]...)
 				return messages, err
 			}
 			messages++
 		}
-		s.pushed[n.entry.BookingDate]++
+		s.count(n)
 	}
 	return messages, nil
 }
 
+// waiting empties the outbox.
+func (s *Sim) waiting() []notice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.outbox
+	s.outbox = nil
+	return waiting
+}
+
+func (s *Sim) putBack(rest ...notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outbox = append(s.outbox, rest...)
+}
+
+// due says whether a notice goes now: one that is held goes back, one beyond the day's cap is dropped.
+func (s *Sim) due(n notice) bool {
+	if n.held {
+		s.putBack(n)
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	day := n.entry.BookingDate
+	return s.caps[day] == 0 || s.pushed[day] < s.caps[day]
+}
+
+func (s *Sim) count(n notice) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushed[n.entry.BookingDate]++
+}
+
 // push sends one entry as one message.
 func (s *Sim) push(ctx context.Context, send Send, e bank.Entry) error {
-	s.sent++
-	at := s.now()
-	body, err := Notice(s.bank, s.sent, at, e)
+	id, at, body, err := s.message(e)
 	if err != nil {
 		return err
 	}
-	answer, err := send(ctx, fmt.Sprintf("msg_%s_%d_%x", s.bank.Code, s.sent, s.rand.Uint64()), at, body)
+	answer, err := send(ctx, id, at, body)
 	if err != nil {
 		return fmt.Errorf("push %s of %s: %w", e.Serial, s.bank.Code, err)
 	}
@@ -86,10 +112,24 @@ func (s *Sim) push(ctx context.Context, send Send, e bank.Entry) error {
 	return nil
 }
 
+// message renders the notice of an entry under the next number.
+func (s *Sim) message(e bank.Entry) (id string, at time.Time, body []byte, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent++
+	at = s.now()
+	if body, err = Notice(s.bank, s.sent, at, e); err != nil {
+		return "", at, nil, err
+	}
+	return fmt.Sprintf("msg_%s_%d_%x", s.bank.Code, s.sent, s.rand.Uint64()), at, body, nil
+}
+
 // Statement renders the end-of-day file of a parent account in the bank's dialect, with the file's faults.
 func (s *Sim) Statement(parent string, day deposit.Day) ([]byte, error) {
-	b, entries := s.book(parent), s.Entries(parent, day)
-	opening, closing := s.Balances(parent, day)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, entries := s.book(parent), s.entries(parent, day)
+	opening, closing := s.balances(parent, day)
 	closing += b.altered[day]
 	if parent == "" {
 		parent = s.bank.Parent()
@@ -125,12 +165,19 @@ func (s *Sim) SendStatement(ctx context.Context, client *http.Client, base strin
 	}
 	name := s.bank.Code + "-" + string(day)
 	address := base + "/v1/banks/" + url.PathEscape(s.bank.Code) + "/statements?name=" + url.QueryEscape(name)
-	s.sent++
-	_, err = post(ctx, client, address, key, fmt.Sprintf("file_%s_%d_%x", s.bank.Code, s.sent, s.rand.Uint64()), s.now(), file)
+	id, at := s.fileID()
+	_, err = post(ctx, client, address, key, id, at, file)
 	if err != nil {
 		return fmt.Errorf("deliver the statement %s: %w", name, err)
 	}
 	return nil
+}
+
+func (s *Sim) fileID() (id string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sent++
+	return fmt.Sprintf("file_%s_%d_%x", s.bank.Code, s.sent, s.rand.Uint64()), s.now()
 }
 
 // post sends bytes, signed where there is a key. Every answer but a success is an error that holds the answer.

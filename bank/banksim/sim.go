@@ -1,9 +1,10 @@
 // Package banksim is the far end: a bank to test against and to show the service with. It keeps parent accounts and a
 // book of entries for each day, pushes notices in its dialect over real HTTP or TCP, delivers end-of-day statements, and
-// does any of it wrongly when told to.
+// does any of it wrongly when told to. It answers what the service asks it, about the numbers of its own pool and the
+// bookings on them (Listen).
 //
 // A Sim is as random as the generator it is given and as late as its clock: the same seed books the same entries and
-// sends the same bytes. It is for one goroutine.
+// sends the same bytes. It is safe for use by many goroutines, if the clock is; nothing is held while a message is under way.
 package banksim
 
 import (
@@ -11,6 +12,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"depositd/bank"
@@ -23,12 +25,16 @@ type Sim struct {
 	rand *rand.Rand
 	now  func() time.Time
 
+	mu      sync.Mutex          // over what follows, and rand
 	books   map[string]*book    // by parent account
 	serials map[deposit.Day]int // the last that was given
 	outbox  []notice
 	sent    int                 // messages so far
 	caps    map[deposit.Day]int // how many notices of a day's bookings are pushed at most
 	pushed  map[deposit.Day]int // and how many were
+	pools   map[string]*pool    // by parent account
+	faults  map[string][]CallFault
+	heard   []Heard
 }
 
 // book is one parent account.
@@ -75,7 +81,8 @@ const (
 
 // New makes a bank as banks.yaml describes it, whose parent accounts are empty.
 func New(b *bank.Bank, r *rand.Rand, now func() time.Time) *Sim {
-	s := &Sim{bank: b, rand: r, now: now, books: map[string]*book{}, serials: map[deposit.Day]int{}, caps: map[deposit.Day]int{}, pushed: map[deposit.Day]int{}}
+	s := &Sim{bank: b, rand: r, now: now, books: map[string]*book{}, serials: map[deposit.Day]int{}, caps: map[deposit.Day]int{}, pushed: map[deposit.Day]int{},
+		pools: map[string]*pool{}, faults: map[string][]CallFault{}}
 	for _, parent := range b.ParentAccounts {
 		s.books[parent] = &book{altered: map[deposit.Day]deposit.Fen{}, cutOff: map[deposit.Day]bool{}}
 	}
@@ -86,7 +93,11 @@ func New(b *bank.Bank, r *rand.Rand, now func() time.Time) *Sim {
 func (s *Sim) Bank() *bank.Bank { return s.bank }
 
 // Hold sets what stood on a parent account before its first entry.
-func (s *Sim) Hold(parent string, balance deposit.Fen) { s.book(parent).opening = balance }
+func (s *Sim) Hold(parent string, balance deposit.Fen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.book(parent).opening = balance
+}
 
 // Credit books money that came in, and puts its notice into the outbox.
 func (s *Sim) Credit(t Transfer) bank.Entry { return s.enter(t, bank.Credit) }
@@ -96,6 +107,8 @@ func (s *Sim) Debit(t Transfer) bank.Entry { return s.enter(t, bank.Debit) }
 
 // Reverse books the reversal (冲正) of an entry, a debit of a credit and the other way round. It is pushed where the dialect can say so.
 func (s *Sim) Reverse(of bank.Entry, at time.Time) bank.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	e := of
 	e.BookedAt, e.BookingDate = at, deposit.DayOf(at)
 	e.Serial, e.SerialSeq = s.serial(e.BookingDate), 0
@@ -110,18 +123,30 @@ func (s *Sim) Reverse(of bank.Entry, at time.Time) bank.Entry {
 }
 
 // Cap makes the bank push only so many of a day's bookings and say nothing of the others, as some systems do at a round number.
-func (s *Sim) Cap(day deposit.Day, most int) { s.caps[day] = most }
+func (s *Sim) Cap(day deposit.Day, most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.caps[day] = most
+}
 
 // Alter makes the statement of a day tell a closing balance that is off by so much.
 func (s *Sim) Alter(parent string, day deposit.Day, by deposit.Fen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.book(parent).altered[day] = by
 }
 
 // CutOff makes the statement file of a day break off before its end.
-func (s *Sim) CutOff(parent string, day deposit.Day) { s.book(parent).cutOff[day] = true }
+func (s *Sim) CutOff(parent string, day deposit.Day) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.book(parent).cutOff[day] = true
+}
 
 // Release lets the notices go that were held back as Late.
 func (s *Sim) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range s.outbox {
 		s.outbox[i].held = false
 	}
@@ -129,6 +154,12 @@ func (s *Sim) Release() {
 
 // Entries gives the book of a parent account's day, in booking order.
 func (s *Sim) Entries(parent string, day deposit.Day) []bank.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.entries(parent, day)
+}
+
+func (s *Sim) entries(parent string, day deposit.Day) []bank.Entry {
 	var on []bank.Entry
 	for _, e := range s.book(parent).entries {
 		if e.BookingDate == day {
@@ -140,6 +171,12 @@ func (s *Sim) Entries(parent string, day deposit.Day) []bank.Entry {
 
 // Balances gives what stood on a parent account before a day and what stands on it after the day.
 func (s *Sim) Balances(parent string, day deposit.Day) (opening, closing deposit.Fen) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.balances(parent, day)
+}
+
+func (s *Sim) balances(parent string, day deposit.Day) (opening, closing deposit.Fen) {
 	b := s.book(parent)
 	opening = b.opening
 	for i := range b.entries {
@@ -178,6 +215,8 @@ func (s *Sim) book(parent string) *book {
 }
 
 func (s *Sim) enter(t Transfer, direction bank.Direction) bank.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	at := t.At
 	if at.IsZero() {
 		at = s.now()
