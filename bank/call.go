@@ -104,12 +104,13 @@ type CallError struct {
 	cause   error // of the network or of the reader; nil when the bank refused
 }
 
-// Error says why, without the bank's own words.
+// Error says why, without the bank's own words: for logs.
 func (e *CallError) Error() string {
-	if e.cause != nil {
-		return e.refusal.Error() + ": " + e.cause.Error()
+	text := deposit.AsRefusal(e.refusal).Code + ": " + e.Detail
+	if e.cause != nil && !deposit.IsKind(e.cause, deposit.Invalid) { // what a reader says may quote the answer
+		text += ": " + e.cause.Error()
 	}
-	return e.refusal.Error()
+	return text
 }
 
 // Unwrap gives the Refusal first, then what caused it.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,14 +32,13 @@ func overTCP(ctx context.Context, address string, raw []byte) ([]byte, error) {
 		return nil, noAnswer(err)
 	}
 	answer, err := ReadFrame(bufio.NewReader(conn), maxAnswer)
-	var refusal *deposit.Refusal
 	switch {
-	case errors.As(err, &refusal):
+	case err == nil:
+		return answer, nil
+	case deposit.IsKind(err, deposit.Invalid) && deposit.AsRefusal(err).Code != frameTruncated:
 		return nil, unreadableAnswer(err)
-	case err != nil:
-		return nil, noAnswer(err)
 	}
-	return answer, nil
+	return nil, noAnswer(err)
 }
 
 // httpClient asks no proxy and follows no redirect – a message about money goes where banks.yaml says, or nowhere – and

@@ -19,7 +19,8 @@ import (
 const (
 	framePrefix    = 6       // ASCII digits: the length in bytes of what follows
 	maxFrame       = 999_999 // what six digits can say
-	maxConnections = 64      // a bank opens one or two; the next ones wait in the listener's queue
+	frameTruncated = "frame_truncated"
+	maxConnections = 64 // a bank opens one or two; the next ones wait in the listener's queue
 )
 
 // ReadFrame reads one message behind its length: six ASCII digits that count bytes, some of which may be blanks
@@ -62,7 +63,7 @@ func frameLength(prefix []byte, limit int) (int, error) {
 
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return deposit.Refuse(deposit.Invalid, "frame_truncated", "报文不完整：收到的字节数少于长度所示")
+		return deposit.Refuse(deposit.Invalid, frameTruncated, "报文不完整：收到的字节数少于长度所示")
 	}
 	return fmt.Errorf("read frame: %w", err)
 }
