@@ -106,11 +106,10 @@ type CallError struct {
 
 // Error says why, without the bank's own words: for logs.
 func (e *CallError) Error() string {
-	text := deposit.AsRefusal(e.refusal).Code + ": " + e.Detail
-	if e.cause != nil && !deposit.IsKind(e.cause, deposit.Invalid) { // what a reader says may quote the answer
-		text += ": " + e.cause.Error()
+	if e.cause == nil || deposit.IsKind(e.cause, deposit.Invalid) { // what a reader says may quote the answer
+		return e.refusal.Error()
 	}
-	return text
+	return e.refusal.Error() + ": " + e.cause.Error()
 }
 
 // Unwrap gives the Refusal first, then what caused it.
@@ -145,12 +144,10 @@ func callError(outcome CallOutcome, code, text string, cause error) error {
 	return &CallError{Outcome: outcome, Detail: text, cause: cause, refusal: deposit.Refuse(deposit.Unavailable, code, text)}
 }
 
-// unreadableAnswer tells people what was expected where, which may quote the answer; the detail has that reason's code only.
+// unreadableAnswer names the reason by its code only: what the reader says of it may quote the answer, and that may be a payer.
 func unreadableAnswer(cause error) error {
-	const text = "银行的应答无法识别，是否已生效未知，请先向银行查询"
-	why := deposit.AsRefusal(cause)
-	return &CallError{Outcome: CallUnknown, cause: cause, Detail: text + "（" + why.Code + "）",
-		refusal: deposit.Refuse(deposit.Unavailable, "bank_answer_unreadable", text, "：", why.Text)}
+	text := "银行的应答无法识别（" + deposit.AsRefusal(cause).Code + "），是否已生效未知，请先向银行查询"
+	return callError(CallUnknown, "bank_answer_unreadable", text, cause)
 }
 
 // refusedBy is the bank's no: its result code, what that means, and whether it blames itself.
