@@ -191,6 +191,7 @@ func TestParseSetListsEverything(t *testing.T) {
 func FuzzParseSet(f *testing.F) {
 	f.Add([]byte(ExampleSet))
 	f.Add([]byte("banks: [{code: a, adapter: camt, parent_accounts: [1], seal: {scheme: none}}]"))
+	f.Add([]byte(oneBank("call: 'tcp://127.0.0.1:9000', numbers: {from: rule, rule: '{parent}-{01..20}'}")))
 	f.Add([]byte("a: &a [*a, *a]\nbanks: {<<: *a}"))
 	f.Add([]byte("? [x]\n: y"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -202,6 +203,9 @@ func FuzzParseSet(f *testing.F) {
 			return
 		}
 		for _, b := range s.All() {
+			if b.Numbers.From == "" || b.Numbers.QuarantineDays < 1 || b.Numbers.LeadDays < 0 || b.Reach.URL != "" && (b.Reach.check() != nil || b.Reach.Timeout < leastTimeout) {
+				t.Errorf("a pool that is not whole: %+v", b)
+			}
 			if b.Code == "" || b.Name == "" || b.Adapter == nil || b.StatementAdapter == nil || len(b.ParentAccounts) == 0 || b.Charset == "" || b.Notices == "" || b.Seal.Scheme != NoSeal {
 				t.Errorf("a bank that is not whole: %+v", b)
 			}

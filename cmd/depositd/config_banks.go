@@ -29,6 +29,18 @@ func (s *configBanksCmd) Run(c *call) error {
 }
 
 func banksJSON(set *bank.Set) any {
+	type call struct {
+		URL        string `json:"url"`
+		Timeout    string `json:"timeout"`
+		LeasedLine bool   `json:"leased_line"`
+	}
+	type numbers struct {
+		From           bank.Supply `json:"from"`
+		Rule           string      `json:"rule"`
+		QuarantineDays int         `json:"quarantine_days"`
+		LeadDays       int         `json:"lead_days"`
+		LowWater       int         `json:"low_water"`
+	}
 	type one struct {
 		Code           string       `json:"code"`
 		Name           string       `json:"name"`
@@ -38,10 +50,17 @@ func banksJSON(set *bank.Set) any {
 		Charset        bank.Charset `json:"charset"`
 		Notices        bank.Notices `json:"notices"`
 		Seal           bank.Scheme  `json:"seal"`
+		Call           *call        `json:"call"`
+		Numbers        numbers      `json:"numbers"`
 	}
 	list := []one{}
 	for _, b := range set.All() {
-		list = append(list, one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme})
+		o := one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme, nil,
+			numbers{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
+		if b.Reach.URL != "" {
+			o.Call = &call{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
+		}
+		list = append(list, o)
 	}
 	return map[string]any{"banks": list}
 }
