@@ -42,10 +42,12 @@ func overTCP(ctx context.Context, address string, raw []byte) ([]byte, error) {
 }
 
 // httpClient asks no proxy and follows no redirect – a message about money goes where banks.yaml says, or nowhere – and
-// keeps no connection.
+// keeps no connection. It speaks HTTP/1 only, which never sends a message again on a connection of its own.
 func httpClient() *http.Client {
+	only := new(http.Protocols)
+	only.SetHTTP1(true)
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
+		Transport:     &http.Transport{Protocols: only, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

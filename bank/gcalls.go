@@ -66,16 +66,6 @@ func askCloseG(h CallHead, n OfNumber) ([]byte, error) {
 	return askG(gClose, h, "InMemo", n.Number)
 }
 
-func askCreditsG(h CallHead, n OfNumber) ([]byte, error) {
-	if err := checkNumber("InstCode", n.Parent); err != nil {
-		return nil, err
-	}
-	if err := checkNumber("InMemo", n.Number); err != nil {
-		return nil, err
-	}
-	return askG(gCredits, h, "InstCode", n.Parent, "InMemo", n.Number)
-}
-
 func askLeftG(h CallHead, p OfParent) ([]byte, error) {
 	if err := checkNumber("InstCode", p.Parent); err != nil {
 		return nil, err
@@ -115,74 +105,59 @@ func toldG(code string, raw []byte) (gTold, error) {
 // gMeanings says what the result codes mean, as the code bases that speak the G series have them.
 var gMeanings = map[string]string{"02": "账号不存在或缺少字段", "09": "其它错误", "99": "系统错误"}
 
-// Result codes that are a success.
+// Result codes that can be a success.
 const (
-	gDone  = "00"
-	gAgain = "01" // the same was asked before
+	gDone   = "00"
+	gAgain  = "01" // the same was asked before
+	gUnsaid = ""   // some answers that have what was asked for have no code
 )
 
-// result reads the result code. optional: the answer has none where it has what was asked for. A code that nobody agreed
-// on says neither yes nor no.
-func (t gTold) result(optional bool, successes ...string) (string, error) {
-	code := t.body("Result")
-	meaning, refused := gMeanings[code]
-	switch {
-	case slices.Contains(successes, code), code == "" && optional:
-		return code, nil
-	case code == "":
-		return "", missingG("Result")
-	case refused:
-		return code, refusedBy(code, meaning, t.body("AddWord"), code == "99")
+// saidG takes apart what all answers have in common: they answer this question, are about what was asked where they repeat
+// it under the name echo, and say yes. A result code that nobody agreed on says neither yes nor no.
+func saidG(code string, raw []byte, echo, asked string, successes ...string) (t gTold, result string, err error) {
+	if t, err = toldG(code, raw); err != nil {
+		return t, "", err
 	}
-	return code, deposit.Refuse(deposit.Invalid, "result_unknown", "未约定的结果码 Result：", clip(code))
+	if about := t.body(echo); about != "" && about != asked {
+		return t, "", deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的 ", echo, " 与请求不符")
+	}
+	result = t.body("Result")
+	meaning, refused := gMeanings[result]
+	switch {
+	case slices.Contains(successes, result):
+		return t, result, nil
+	case result == "":
+		return t, "", missingG("Result")
+	case refused:
+		return t, result, refusedBy(result, meaning, t.body("AddWord"), result == "99")
+	}
+	return t, result, deposit.Refuse(deposit.Invalid, "result_unknown", "未约定的结果码 Result：", clip(result))
 }
 
 func readLinkG(_ *Bank, _ LinkTest, raw []byte) (Linked, string, error) {
-	t, err := toldG(gLinkTest, raw)
-	if err != nil {
-		return Linked{}, "", err
-	}
-	result, err := t.result(false, gDone)
+	_, result, err := saidG(gLinkTest, raw, "", "", gDone)
 	return Linked{}, result, err
 }
 
-func readOpenG(_ *Bank, _ Opening, raw []byte) (Opened, string, error) {
-	t, err := toldG(gOpen, raw)
-	if err != nil {
-		return Opened{}, "", err
-	}
-	result, err := t.result(false, gDone, gAgain)
+func readOpenG(_ *Bank, o Opening, raw []byte) (Opened, string, error) {
+	t, result, err := saidG(gOpen, raw, "InstSeq", o.Key, gDone, gAgain)
 	if err != nil {
 		return Opened{}, result, err
 	}
-	o := Opened{Number: t.body("AcctNo"), Again: result == gAgain}
-	if o.Again && o.Number == "" {
-		return o, result, nil
+	opened := Opened{Number: t.body("AcctNo"), Again: result == gAgain}
+	if opened.Again && opened.Number == "" {
+		return opened, result, nil
 	}
-	return o, result, checkNumber("AcctNo", o.Number)
+	return opened, result, checkNumber("AcctNo", opened.Number)
 }
 
 func readCloseG(_ *Bank, n OfNumber, raw []byte) (Closed, string, error) {
-	t, err := toldG(gClose, raw)
-	if err != nil {
-		return Closed{}, "", err
-	}
-	if err := t.about("InMemo", n.Number); err != nil {
-		return Closed{}, "", err
-	}
-	result, err := t.result(false, gDone, gAgain)
+	_, result, err := saidG(gClose, raw, "InMemo", n.Number, gDone, gAgain)
 	return Closed{Again: result == gAgain}, result, err
 }
 
 func readLeftG(_ *Bank, p OfParent, raw []byte) (Left, string, error) {
-	t, err := toldG(gLeft, raw)
-	if err != nil {
-		return Left{}, "", err
-	}
-	if err := t.about("InstCode", p.Parent); err != nil {
-		return Left{}, "", err
-	}
-	result, err := t.result(true, gDone)
+	t, result, err := saidG(gLeft, raw, "InstCode", p.Parent, gDone, gUnsaid)
 	if err != nil {
 		return Left{}, result, err
 	}
@@ -195,14 +170,6 @@ func readLeftG(_ *Bank, p OfParent, raw []byte) (Left, string, error) {
 		err = deposit.Refuse(deposit.Invalid, "count_impossible", "剩余 InSurplus ", free, " 个，多于总数 TotalNum ", total, " 个")
 	}
 	return Left{Free: free, Total: total}, result, err
-}
-
-// about holds an answer that repeats what was asked to it.
-func (t gTold) about(name, asked string) error {
-	if said := t.body(name); said != "" && said != asked {
-		return deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的 ", name, " 与请求不符")
-	}
-	return nil
 }
 
 // maxCount is the most a bank may count: a pool of a million numbers would be open for a century.
@@ -218,66 +185,4 @@ func (t gTold) count(name string) (int, error) {
 		return 0, deposit.Refuse(deposit.Invalid, "count_malformed", "字段 ", name, " 应为 0 到 ", maxCount, " 的整数：", clip(text))
 	}
 	return int(n), nil
-}
-
-func readCreditsG(b *Bank, n OfNumber, raw []byte) (Credited, string, error) {
-	t, err := toldG(gCredits, raw)
-	if err != nil {
-		return Credited{}, "", err
-	}
-	if err := t.about("InMemo", n.Number); err != nil {
-		return Credited{}, "", err
-	}
-	result, err := t.result(true, gDone)
-	if err != nil {
-		return Credited{}, result, err
-	}
-	rows := t.credits()
-	count, err := t.count("Count")
-	if err == nil && count != len(rows) {
-		err = deposit.Refuse(deposit.Invalid, "count_differs", "Count 为 ", count, "，明细为 ", len(rows), " 笔")
-	}
-	if err != nil {
-		return Credited{}, result, err
-	}
-	found := make([]Entry, len(rows))
-	for i, row := range rows {
-		if found[i], err = row.creditOf(b, n); err != nil {
-			return Credited{}, result, inEntry(i, len(rows), err)
-		}
-	}
-	return Credited{found}, result, nil
-}
-
-// gCreditFields are what tells a row of credits from other rows; a single credit may stand in the body itself.
-var gCreditFields = []string{"InDate", "InAmount", "InName", "InAcct", "InBankFLCode"}
-
-// credits are the rows that hold a credit, whatever they are called.
-func (t gTold) credits() []gMessage {
-	var rows []gMessage
-	single := gMessage{}
-	for _, name := range gCreditFields {
-		if text := t.body(name); text != "" {
-			single[name] = text
-		}
-	}
-	for _, row := range append(t.rows, single) {
-		if slices.ContainsFunc(gCreditFields, func(name string) bool { return row[name] != "" }) {
-			rows = append(rows, row)
-		}
-	}
-	return rows
-}
-
-// creditOf reads a row as the notice of the same credit would be read.
-func (m gMessage) creditOf(b *Bank, n OfNumber) (Entry, error) {
-	notice := gMessage{"body/InstCode": n.Parent, "body/InMemo": n.Number}
-	for _, name := range gCreditFields {
-		notice["body/"+name] = m[name]
-	}
-	e, err := notice.credit()
-	if err != nil {
-		return e, err
-	}
-	return e, b.admit(&e)
 }

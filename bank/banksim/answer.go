@@ -128,7 +128,7 @@ func (s *Sim) spoil(answer []byte, fault CallFault) []byte {
 // answerOpen hands a number out: the same key again has the number it had.
 func (s *Sim) answerOpen(q *asked, fault CallFault) told {
 	parent, key := q.body.text("InstCode"), q.body.text("InstSeq")
-	until, err := time.ParseInLocation("20060102150405", q.body.text("MatuDay"), deposit.Shanghai)
+	_, err := time.ParseInLocation("20060102150405", q.body.text("MatuDay"), deposit.Shanghai)
 	if s.books[parent] == nil || key == "" || err != nil {
 		return told{result: "02", word: "账号不存在或缺少字段"}
 	}
@@ -142,7 +142,7 @@ func (s *Sim) answerOpen(q *asked, fault CallFault) told {
 		number, again = fmt.Sprintf("%s-X%05d", parent, s.rand.IntN(100_000)), false
 	case !again:
 		var left bool
-		if number, left = p.give(key, until); !left {
+		if number, left = p.give(key); !left {
 			return told{result: "09", word: "子账号已用完"}
 		}
 	}

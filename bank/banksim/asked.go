@@ -1,7 +1,6 @@
 package banksim
 
 import (
-	"bytes"
 	"encoding/xml"
 	"io"
 	"strings"
@@ -43,18 +42,6 @@ func (e *element) text(name string) string {
 		return strings.TrimSpace(found.Text)
 	}
 	return ""
-}
-
-// rows are the elements within it, at any depth, that hold fields of their own.
-func (e *element) rows() (rows []element) {
-	for _, inner := range e.Elements {
-		if len(inner.Elements) > 0 && len(inner.Elements[0].Elements) == 0 {
-			rows = append(rows, inner)
-		} else {
-			rows = append(rows, inner.rows()...)
-		}
-	}
-	return rows
 }
 
 // read takes a request apart with another parser than the service's, so that they do not err alike. false: it is no message.
@@ -121,5 +108,5 @@ func asUTF8(answer []byte) []byte {
 	if err != nil {
 		return answer
 	}
-	return bytes.Clone([]byte(text))
+	return []byte(text)
 }

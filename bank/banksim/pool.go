@@ -3,7 +3,6 @@ package banksim
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"depositd/bank"
 	"depositd/platform/deposit"
@@ -12,13 +11,8 @@ import (
 // pool is the sub-account numbers of one parent account, as the bank keeps them.
 type pool struct {
 	free []string          // in the order in which they are handed out; one that is closed comes last
-	open map[string]opened // by number
+	open map[string]string // whom a number was opened for (InstSeq), by number
 	keys map[string]string // the number that a key has
-}
-
-type opened struct {
-	key   string // whom it was opened for (InstSeq)
-	until time.Time
 }
 
 func (s *Sim) pool(parent string) *pool {
@@ -27,7 +21,7 @@ func (s *Sim) pool(parent string) *pool {
 	}
 	p := s.pools[parent]
 	if p == nil {
-		p = &pool{open: map[string]opened{}, keys: map[string]string{}}
+		p = &pool{open: map[string]string{}, keys: map[string]string{}}
 		s.pools[parent] = p
 	}
 	return p
@@ -47,7 +41,7 @@ func (s *Sim) Lend(parent, number, key string) {
 	defer s.mu.Unlock()
 	p := s.pool(parent)
 	p.free = slices.DeleteFunc(p.free, func(n string) bool { return n == number })
-	p.lend(number, opened{key: key})
+	p.lend(number, key)
 }
 
 // Numbers gives the bank's free numbers in the order in which it would hand them out, and the open ones sorted.
@@ -59,22 +53,22 @@ func (s *Sim) Numbers(parent string) (free, open []string) {
 }
 
 // give opens the next free number for a key.
-func (p *pool) give(key string, until time.Time) (number string, ok bool) {
+func (p *pool) give(key string) (number string, ok bool) {
 	if len(p.free) == 0 {
 		return "", false
 	}
 	number, p.free = p.free[0], p.free[1:]
-	p.lend(number, opened{key, until})
+	p.lend(number, key)
 	return number, true
 }
 
-func (p *pool) lend(number string, to opened) {
-	p.open[number], p.keys[to.key] = to, number
+func (p *pool) lend(number, key string) {
+	p.open[number], p.keys[key] = key, number
 }
 
 // take closes a number, which may be handed out again, and its key may ask again.
 func (p *pool) take(number string) {
-	delete(p.keys, p.open[number].key)
+	delete(p.keys, p.open[number])
 	delete(p.open, number)
 	p.free = append(p.free, number)
 }
