@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -152,13 +153,13 @@ func TestCallFaults(t *testing.T) {
 	} {
 		for _, way := range ways {
 			t.Run(fmt.Sprintf("%s over %s", c.fault, way), func(t *testing.T) {
-				timeout := time.Minute
-				if c.fault == banksim.Silent || c.fault == banksim.Stalled {
-					timeout = 50 * time.Millisecond
-				}
-				sim := calling(t, way, timeout)
+				sim := calling(t, way, time.Minute)
 				sim.Fail("G00003", c.fault)
-				got, call, err := sim.line.OpenNumber(t.Context(), opening("K1"))
+				ctx := t.Context()
+				if c.fault == banksim.Silent || c.fault == banksim.Stalled {
+					ctx = sim.untilHeard(t)
+				}
+				got, call, err := sim.line.OpenNumber(ctx, opening("K1"))
 				if c.code == "" && (err != nil || got.Number != number(1)) {
 					t.Errorf("opened %+v, %v", got, err)
 				}
@@ -174,7 +175,6 @@ func TestCallFaults(t *testing.T) {
 				if c.outcome != bank.CallUnknown {
 					return
 				}
-				sim.line.Bank().Reach.Timeout = time.Minute
 				if got, _, err = sim.line.OpenNumber(t.Context(), opening("K1")); err != nil || got.Number != number(1) || got.Again != c.opened {
 					t.Errorf("asked again: %+v, %v", got, err)
 				}
@@ -259,26 +259,26 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestCancelledCall: who hangs up after asking does not know the outcome.
-func TestCancelledCall(t *testing.T) {
-	for _, way := range ways {
-		c := calling(t, way, time.Minute)
-		c.Fail("G00009", banksim.Silent)
-		ctx, cancel := context.WithCancel(t.Context())
-		heard := make(chan error, 1)
-		go func() {
-			_, err := c.line.TestLink(ctx)
-			heard <- err
-		}()
-		for len(c.Heard()) == 0 {
-			select {
-			case err := <-heard:
-				t.Fatal(err)
-			case <-time.After(time.Millisecond):
-			}
+// untilHeard is a context that ends as soon as the bank has heard a call: its caller has run out of patience.
+func (c called) untilHeard(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		defer cancel()
+		for len(c.Heard()) == 0 && t.Context().Err() == nil {
+			<-time.After(time.Millisecond)
 		}
-		cancel()
-		fails(t, <-heard, bank.CallUnknown, "bank_no_answer")
+	}()
+	return ctx
+}
+
+// TestPatienceEnds: a bank that never answers is given up after call.timeout, whether it was reached by then or not.
+func TestPatienceEnds(t *testing.T) {
+	for _, way := range ways {
+		c := calling(t, way, 50*time.Millisecond)
+		c.Fail("G00009", banksim.Silent)
+		if _, err := c.line.TestLink(t.Context()); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) || bank.CallOutcomeOf(err) == bank.CallDone {
+			t.Errorf("%s: %v", way, err)
+		}
 	}
 }
 
