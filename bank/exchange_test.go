@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -115,9 +116,10 @@ func TestExchangeOverHTTP(t *testing.T) {
 	if call, err := lineTo(t, server.URL+"/empty").TestLink(t.Context()); call.Outcome != CallUnknown || deposit.AsRefusal(err).Code != "bank_answer_unreadable" {
 		t.Errorf("an empty answer: %+v, %v", call, err)
 	}
-	secure := httptest.NewTLSServer(http.HandlerFunc(answer)) // whose certificate nobody knows
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(answer)) // whose certificate nobody knows
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	secure.StartTLS()
 	defer secure.Close()
-	secure.Config.ErrorLog = nil
 	if got := exchanged(t.Context(), lineTo(t, secure.URL+"/bank"), "question"); got != "bank_unreachable UNSENT" {
 		t.Errorf("a bank that cannot prove itself: %s", got)
 	}
