@@ -29,6 +29,9 @@ type Adapter struct {
 	// Answer is what this dialect says back, given how the message fared. nil: the JSON answer of the API.
 	Answer func(b *Bank, raw []byte, a Answer) Reply
 
+	// Payout is how it pays. nil: it cannot.
+	Payout *Paying
+
 	// Calls are the questions of ours that the bank answers. nil: it is only listened to.
 	Calls *Calls
 }
@@ -97,7 +100,7 @@ type Reply struct {
 }
 
 // adapters is the register; each dialect's file adds itself by standing in this list.
-var adapters = []*Adapter{gseries, camt, csvAdapter, delimitedAdapter, fixedAdapter, jsonPush}
+var adapters = []*Adapter{gseries, camt, csvAdapter, delimitedAdapter, fixedAdapter, jsonPush, painAdapter, pain03Adapter}
 
 // Adapters lists the dialects in the order of their names.
 func Adapters() []*Adapter {

@@ -27,7 +27,7 @@ const (
 // The keys of banks.yaml.
 var (
 	fileKeys = []string{"banks"}
-	bankKeys = []string{"code", "name", "adapter", "statement", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "numbers"}
+	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "numbers"}
 	sealKeys = []string{"scheme", "keys"}
 )
 
@@ -126,7 +126,8 @@ func (r *setReader) one(i int, node ast.Node) {
 	default:
 		r.codes[code] = true
 	}
-	b := &Bank{Code: code, Name: r.scalar(said["name"], "name"), Charset: r.charset(said["charset"]), Notices: r.notices(said["notices"])}
+	b := &Bank{Code: code, Name: r.scalar(said["name"], "name"), Charset: r.charset(said["charset"]), Notices: r.notices(said["notices"]),
+		Posting: r.posting(said["posting"])}
 	if b.Name == "" {
 		b.Name = code
 	}
@@ -188,6 +189,7 @@ func (r *setReader) adapters(b *Bank, node ast.Node, said map[string]ast.Node) {
 	if b.StatementAdapter = b.Adapter; said["statement"] != nil {
 		b.StatementAdapter = r.adapter(said["statement"], "statement")
 	}
+	r.payout(b, said["payout"])
 	if b.Adapter != nil && b.Adapter.Notice == nil && b.Notices != None {
 		r.complain(said["adapter"].GetToken(), "notices", "报文格式 ", b.Adapter.Name, " 不能接收通知；请写 notices: none，或换一种 adapter")
 	}

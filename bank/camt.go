@@ -21,7 +21,7 @@ import (
 //   - An entry whose transactions add up to it is an Entry for each of them, numbered from 1, unless the bank is said to
 //     notify in aggregate. Where they do not add up it is one Entry, which names what they have in common.
 //   - An entry that is not booked (Sts PDNG, INFO …) or of amount zero is read, and is no Entry.
-var camt = &Adapter{Name: "camt", Title: "ISO 20022 camt.052/053/054", Notice: camtNotice, Statement: camtFile}
+var camt = &Adapter{Name: "camt", Title: "ISO 20022 camt.052/053/054", Notice: camtNotice, Statement: camtFile, Payout: painPaying}
 
 // camtNotice reads a pushed camt.054 or camt.052. It refuses the message if one entry of it cannot be read.
 func camtNotice(b *Bank, raw []byte) ([]Entry, error) {

@@ -66,6 +66,9 @@ var clauses = []struct {
 
 func TestContract(t *testing.T) {
 	for _, a := range Adapters() {
+		if a.Notice == nil && a.Statement == nil {
+			continue // it only pays: TestPayContract
+		}
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
 			samples := contractSamples(t, a)

@@ -54,10 +54,16 @@ var delimited = delim{
 	Trailer: []column[heading]{{"记录类型", 0, literal[heading]("T")}, {"明细条数", 0, headRecords}},
 }
 
-var delimitedAdapter = delimited.adapter()
+var delimitedAdapter = delimited.adapter().paidBy(delimitedPaying)
 
 func (d delim) adapter() *Adapter {
 	return &Adapter{Name: d.Name, Title: d.Title, Statement: d.statement}
+}
+
+// paidBy completes a dialect by its way to pay.
+func (a *Adapter) paidBy(p *Paying) *Adapter {
+	a.Payout = p
+	return a
 }
 
 // statement reads a file. What breaks off – a trailer that is missing or counts other than there are – is an error with

@@ -79,9 +79,18 @@ type gTold struct {
 	rows []gMessage // the fields of each element within the body that holds fields, by their names, in the answer's order
 }
 
-// toldG takes the answer to a request apart. What the list is called and how deep it stands differs from bank to bank
-// (listEntity/Entity, list, Entity in the body itself): whatever holds fields is a row.
+// toldG takes the answer to a request apart.
 func toldG(code string, raw []byte) (gTold, error) {
+	t, err := takeApartG(raw)
+	if said := t.head("TransCode"); err == nil && said != code {
+		err = deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的交易码应为 ", code, "，收到的是：", clip(said))
+	}
+	return t, err
+}
+
+// takeApartG takes a message with a list apart. What the list is called and how deep it stands differs from bank to bank
+// (listEntity/Entity, list, Entity in the body itself): whatever holds fields is a row.
+func takeApartG(raw []byte) (gTold, error) {
 	t := gTold{gMessage: gMessage{}}
 	rows := map[int]gMessage{}
 	err := walkG(raw, func(path []string, element int, text string) bool {
@@ -96,9 +105,6 @@ func toldG(code string, raw []byte) (gTold, error) {
 		}
 		return rows[element].set(path[len(path)-1], text)
 	})
-	if said := t.head("TransCode"); err == nil && said != code {
-		err = deposit.Refuse(deposit.Invalid, "answer_to_another", "应答的交易码应为 ", code, "，收到的是：", clip(said))
-	}
 	return t, err
 }
 

@@ -17,7 +17,7 @@ import (
 
 // gseries is the trading centres' dialect G: root/head and root/body in GBK, over HTTP or behind a length prefix over TCP
 // (ServeFrames). It has no seal of its own and no end-of-day file.
-var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer, Calls: gCalls}
+var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer, Calls: gCalls, Payout: gPaying}
 
 // The messages a bank sends us.
 const (
@@ -43,7 +43,7 @@ func gNotice(b *Bank, raw []byte) ([]Entry, error) {
 	case gLinkTest:
 		return nil, nil
 	case gRefunded:
-		return nil, deposit.Refuse(deposit.Invalid, "message_unexpected", "本系统尚不接收退款到账通知 G00012，请以退款明细查询或对账文件为准")
+		return nil, deposit.Refuse(deposit.Invalid, "message_unexpected", "退款到账通知 G00012 不是到账通知，由退款一侧读取")
 	case "":
 		return nil, missingG("TransCode")
 	default:
@@ -107,8 +107,7 @@ func gTime(s string) (time.Time, error) {
 	return at, nil
 }
 
-// parseG takes a message apart. A field that stands twice is refused: nobody can say which one is meant. On an error
-// the fields read before it are given all the same, for the answer.
+// parseG takes a message apart. On an error the fields read before it are given all the same, for the answer.
 func parseG(raw []byte) (gMessage, error) {
 	m := gMessage{}
 	err := walkG(raw, func(path []string, _ int, text string) bool {
@@ -214,6 +213,8 @@ func gResult(code string, a Answer) (result, text string) {
 		return "09", "报文未被接收"
 	case code == gLinkTest && a.Outcome != "":
 		return "00", "链路正常"
+	case code == gRefunded && (a.Outcome == New || a.Outcome == Duplicate):
+		return "00", "退款结果已收到"
 	case a.Outcome == New:
 		return "00", "已入账登记"
 	case a.Outcome == Duplicate:

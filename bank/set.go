@@ -18,6 +18,8 @@ type Bank struct {
 	Name             string
 	Adapter          *Adapter // reads its messages
 	StatementAdapter *Adapter // reads its end-of-day files; the same unless banks.yaml says otherwise
+	PayoutAdapter    *Adapter // writes its payout files and reads its answers; the same unless banks.yaml says otherwise. Its Payout may be nil
+	Posting          Posting
 	ParentAccounts   []string
 	Charset          Charset // of text whose bytes and declaration leave it open
 	Notices          Notices
@@ -76,6 +78,14 @@ func (s *Set) Bank(code string) (*Bank, error) {
 	return nil, deposit.Refuse(deposit.NotFound, "bank_unknown", "没有代码为“", clip(code), "”的银行；banks.yaml 中有：", strings.Join(codes, "、"))
 }
 
+// payoutName is what banks.yaml calls the bank's way to pay.
+func payoutName(b *Bank) string {
+	if !b.Pays() {
+		return noPayout
+	}
+	return b.PayoutAdapter.Name
+}
+
 // Describe prints the set with every default filled in, as a banks.yaml that means the same. Of keys it tells the files
 // and the lengths, never what they are.
 func (s *Set) Describe() string {
@@ -100,6 +110,8 @@ func (s *Set) Describe() string {
 		Name      string      `yaml:"name"`
 		Adapter   string      `yaml:"adapter"`
 		Statement string      `yaml:"statement"`
+		Payout    string      `yaml:"payout"`
+		Posting   string      `yaml:"posting"`
 		Parents   []string    `yaml:"parent_accounts"`
 		Currency  string      `yaml:"currency"`
 		Zone      string      `yaml:"zone"`
@@ -112,7 +124,7 @@ func (s *Set) Describe() string {
 	banks := make([]bankText, len(s.banks))
 	comments := yaml.CommentMap{}
 	for i, b := range s.banks {
-		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
+		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, payoutName(b), strings.ToLower(string(b.Posting)), b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
 			sealText{b.Seal.Scheme, b.Seal.Files}, nil, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			banks[i].Call = &callText{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
