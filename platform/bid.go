@@ -61,7 +61,8 @@ type BidOrder struct {
 }
 
 // PutBid enters the bid, or adjusts it and its lease; said again, nothing changes. NotFound "lot_unknown"; Conflict
-// "lease_overlaps" where the number is another bid's within that time. A withdrawn bid is not revived.
+// "lease_overlaps" where the number is another bid's within that time, "number_not_free" and "number_quarantined" where a
+// pool's number is not to be had. A withdrawn bid is not revived.
 func (d *Desk) PutBid(ctx context.Context, by string, o BidOrder) (bid Bid, isNew bool, err error) {
 	calledAt := d.db.Now()
 	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
@@ -185,7 +186,7 @@ type book struct {
 	lots     map[string]Lot
 	bids     map[bidName]*Bid
 	leases   map[number][]*Lease
-	numbers  map[number]heldNumber
+	numbers  map[number]Number
 
 	freshBids   []*Bid
 	freshLeases []*Lease
@@ -226,7 +227,7 @@ func (b *book) put(ctx context.Context, o BidOrder) (done bidDone, err error) {
 	if err != nil {
 		return done, err
 	}
-	leaseChanged, err := b.lease(ctx, bid, o)
+	leaseChanged, err := b.lease(ctx, bid.leaser(lot), o)
 	if err != nil {
 		return done, err
 	}
@@ -288,8 +289,8 @@ func (b *book) change(ctx context.Context, bid *Bid, o BidOrder) (bool, error) {
 }
 
 // close writes what is new, once the numbers are this call's.
-func (b *book) close(ctx context.Context, guard func(context.Context, *sqldb.Tx, []heldNumber) error) error {
-	held := make([]heldNumber, 0, len(b.moved))
+func (b *book) close(ctx context.Context, guard func(context.Context, *sqldb.Tx, []Number) error) error {
+	held := make([]Number, 0, len(b.moved))
 	for _, n := range distinct(b.moved, func(n number) number { return n }) {
 		held = append(held, b.numbers[n])
 	}

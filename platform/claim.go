@@ -13,7 +13,9 @@ import (
 // is not looked for.
 type Ask struct{ Bank, SubAccount, PayerKey string }
 
-// Claim is a bid that a credit may be for, with its lot and one of its leases. Lease is zero for a bid that has none.
+// Claim is a bid that a credit may be for, with its lot and one of its leases. Lease is zero for a bid that has none. Bid is
+// zero where a lot's bids share the number and nobody can tell whose money it is but by its payer: the payer's bid of the
+// lot is then a claim of its own, with the same lease.
 type Claim struct {
 	Lot   Lot
 	Bid   Bid
@@ -22,7 +24,8 @@ type Claim struct {
 
 // Claims finds for each ask every lease of its number, of whatever time, and every bid of its payer with each of its
 // leases; never the same one twice; in the order of lot, bidder, number and time. Bids that were withdrawn or revoked
-// keep their claims: the money is theirs still. Hundreds of asks take two statements.
+// keep their claims: the money is theirs still. Hundreds of asks take two statements, and a third where lots' bids share
+// their numbers.
 func Claims(ctx context.Context, r sqldb.Reader, asks []Ask) ([][]Claim, error) {
 	answers := make([][]Claim, 0, len(asks))
 	for part := range slices.Chunk(asks, keysAtOnce) {
@@ -32,6 +35,9 @@ func Claims(ctx context.Context, r sqldb.Reader, asks []Ask) ([][]Claim, error) 
 		}
 		byPayer, err := claimsByPayer(ctx, r, part)
 		if err != nil {
+			return nil, err
+		}
+		if err := addShared(ctx, r, byPayer); err != nil {
 			return nil, err
 		}
 		for _, a := range part {
@@ -65,8 +71,9 @@ func columnsOf(letter, columns string) string {
 }
 
 var (
-	claimsOfNumbers = "SELECT " + columnsOf("t", lotColumns) + ", " + columnsOf("b", bidColumns) + ", " + columnsOf("l", leaseColumns) +
-		" FROM leases l JOIN bids b ON b.id = l.bid_id JOIN lots t ON t.id = l.lot_id WHERE l.sub_account "
+	claimsOfNumbers = "SELECT " + columnsOf("t", lotColumns) + ", COALESCE(b.id, 0), COALESCE(b.lot_id, 0), COALESCE(b.bidder, ''), COALESCE(b.bidder_key, ''), " +
+		"COALESCE(b.bidder_account, ''), COALESCE(b.state, ''), COALESCE(b.version, 0), " + columnsOf("l", leaseColumns) +
+		" FROM leases l JOIN lots t ON t.id = l.lot_id LEFT JOIN bids b ON b.id = l.bid_id WHERE l.sub_account "
 
 	claimsOfPayers = "SELECT " + columnsOf("t", lotColumns) + ", " + columnsOf("b", bidColumns) + ", COALESCE(l.id, 0), COALESCE(l.bank, ''), " +
 		"COALESCE(l.sub_account, ''), COALESCE(l.lot_id, 0), COALESCE(l.bid_id, 0), COALESCE(l.leased_from, ?), COALESCE(l.leased_to, ?), " +
@@ -99,6 +106,40 @@ func claimsByPayer(ctx context.Context, r sqldb.Reader, asks []Ask) (map[string]
 		return err
 	})
 	return claims, err
+}
+
+// addShared gives the payers' bids on lots whose bids share a number the lot's leases, beside those of their own.
+func addShared(ctx context.Context, r sqldb.Reader, byPayer map[string][]Claim) error {
+	var sharing []sqldb.ID
+	for _, claims := range byPayer {
+		for _, c := range claims {
+			if c.Lot.Numbering == PerLot {
+				sharing = append(sharing, c.Lot.ID)
+			}
+		}
+	}
+	slices.Sort(sharing)
+	shared, err := allIn(ctx, r, leases, "bid_id = 0 AND lot_id", slices.Compact(sharing), "lot_id, id")
+	ofLot := map[sqldb.ID][]Lease{}
+	for _, l := range shared {
+		ofLot[l.LotID] = append(ofLot[l.LotID], l)
+	}
+	for payer, claims := range byPayer {
+		seen := map[sqldb.ID]bool{}
+		var added []Claim
+		for _, c := range claims {
+			if !seen[c.Bid.ID] {
+				seen[c.Bid.ID] = true
+				for _, l := range ofLot[c.Lot.ID] {
+					added = append(added, Claim{c.Lot, c.Bid, l})
+				}
+			}
+		}
+		if len(added) > 0 {
+			byPayer[payer] = append(slices.DeleteFunc(claims, func(c Claim) bool { return c.Lease.ID == 0 && len(ofLot[c.Lot.ID]) > 0 }), added...)
+		}
+	}
+	return err
 }
 
 // asked gives each key that is asked for once.

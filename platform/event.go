@@ -168,6 +168,7 @@ type register struct {
 	fresh       []eventRow
 	touchedLots []sqldb.ID
 	touchedBids []sqldb.ID
+	settled     []sqldb.ID // the lots whose numbers are needed no more, or again
 }
 
 // recordEvents is Record for many, in their order; list names them in refusals. unchanged is an event known before.
@@ -189,6 +190,9 @@ func recordEvents(ctx context.Context, tx *sqldb.Tx, list string, orders []Event
 		}
 	}
 	if err := platformEvents.Insert(ctx, tx, r.fresh...); err != nil {
+		return nil, err
+	}
+	if err := drain(ctx, tx, r.settled); err != nil {
 		return nil, err
 	}
 	if err := touchLots(ctx, tx, r.touchedLots); err != nil {
@@ -251,6 +255,7 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 		}
 		bid.Version++
 		r.touchedBids = append(r.touchedBids, bid.ID)
+		r.settled = append(r.settled, lot.ID)
 		return r.tx.Move(ctx, sqldb.Move{Table: "bids", ID: bid.ID, Version: was.Version, From: string(was.State), To: string(bid.State), Note: note})
 	}
 	after, err := lot.after(o)
@@ -258,6 +263,9 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 		return err
 	}
 	r.touchedLots = append(r.touchedLots, lot.ID)
+	if after.State != lot.State {
+		r.settled = append(r.settled, lot.ID)
+	}
 	r.lots[o.Lot], err = moveLot(ctx, r.tx, lot, after, note)
 	return err
 }

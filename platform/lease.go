@@ -11,14 +11,18 @@ import (
 	"depositd/platform/deposit"
 )
 
-// Lease ties a sub-account to a bid for the time [From, To). Numbers are finite and used again, so that a credit belongs
-// to the bid whose lease was in force when the bank booked it. The leases of one number never overlap.
+// Lease ties a sub-account to a bid, or to all bids of a lot, for the time [From, To). Numbers are finite and used again,
+// so that a credit belongs to the bid whose lease was in force when the bank booked it. The leases of one number never
+// overlap.
+//
+// The lease of a pool's number is in force until the number is released: what comes while it drains is still for the
+// bid that held it, what comes later is nobody's, and the next lease begins after the quarantine at the earliest.
 type Lease struct {
 	ID         sqldb.ID
 	Bank       string
 	SubAccount string
 	LotID      sqldb.ID
-	BidID      sqldb.ID
+	BidID      sqldb.ID // 0 where the bids of the lot share the number
 	From       time.Time
 	To         time.Time // sqldb.Forever while its end is not known
 	Version    int64
@@ -37,35 +41,41 @@ func (l Lease) InForce(t time.Time) bool { return !t.Before(l.From) && t.Before(
 
 func (l *Lease) overlaps(from, to time.Time) bool { return from.Before(l.To) && l.From.Before(to) }
 
-// LeasesOf lists the leases of the bids.
+// leaser is who leases a number: a bid, or a lot for all its bids.
+type leaser struct{ lot, bid sqldb.ID }
+
+func (l *Lease) leaser() leaser { return leaser{l.LotID, l.BidID} }
+
+// leaser is who leases the bid's number.
+func (b *Bid) leaser(lot Lot) leaser {
+	if lot.Numbering == PerLot {
+		return leaser{lot: lot.ID}
+	}
+	return leaser{b.LotID, b.ID}
+}
+
+// holder is the key of whoever leases.
+func (l leaser) holder() sqldb.ID {
+	if l.bid == 0 {
+		return l.lot
+	}
+	return l.bid
+}
+
+// LeasesOf lists the leases of the bids; those of numbers that a lot's bids share are not among them.
 func LeasesOf(ctx context.Context, r sqldb.Reader, bidIDs []sqldb.ID) ([]Lease, error) {
 	return allIn(ctx, r, leases, "bid_id", bidIDs, "bid_id, sub_account, bank, leased_from")
 }
 
-// number is a sub-account at its bank.
-type number struct{ bank, subAccount string }
-
 func (l *Lease) number() number { return number{l.Bank, l.SubAccount} }
-
-// heldNumber is the row that all who change the leases of a number have in common. Version 0: not there yet.
-type heldNumber struct {
-	ID         sqldb.ID
-	Bank       string
-	SubAccount string
-	Version    int64
-}
-
-var numbers = sqldb.NewTable("numbers", "id, bank, sub_account, version", func(n *heldNumber) []any {
-	return []any{&n.ID, &n.Bank, &n.SubAccount, &n.Version}
-})
 
 // readNumbers reads the numbers and their leases. The versions come first: whatever is committed between the two
 // readings then shows as a version that has moved on.
 func (b *book) readNumbers(ctx context.Context, named []number) error {
 	named = slices.DeleteFunc(named, func(n number) bool { return n.subAccount == "" })
-	b.numbers, b.leases = make(map[number]heldNumber, len(named)), make(map[number][]*Lease, len(named))
+	b.numbers, b.leases = make(map[number]Number, len(named)), make(map[number][]*Lease, len(named))
 	for _, n := range named {
-		b.numbers[n] = heldNumber{ID: b.tx.NewID(), Bank: n.bank, SubAccount: n.subAccount}
+		b.numbers[n] = Number{ID: b.tx.NewID(), Bank: n.bank, SubAccount: n.subAccount, State: NumberLeased, Since: b.tx.Now}
 	}
 	subAccounts := distinct(named, func(n number) string { return n.subAccount })
 	held, err := allIn(ctx, b.tx, numbers, "sub_account", subAccounts, "id")
@@ -73,7 +83,7 @@ func (b *book) readNumbers(ctx context.Context, named []number) error {
 		return err
 	}
 	for _, h := range held { // those of another bank do no harm
-		b.numbers[number{h.Bank, h.SubAccount}] = h
+		b.numbers[h.number()] = h
 	}
 	rows, err := allIn(ctx, b.tx, leases, "sub_account", subAccounts, "sub_account, bank, leased_from")
 	for i := range rows {
@@ -88,14 +98,19 @@ func (b *book) readNumbers(ctx context.Context, named []number) error {
 // That two transactions both saw a free range and both took it cannot happen then, on any isolation level: each of them
 // has to move the same row from the same version, and only one can. That the ranges were looked at alone would not do:
 // neither sees the other's row before it is committed.
-func guardNumbers(ctx context.Context, tx *sqldb.Tx, held []heldNumber) error {
-	var fresh []heldNumber
+func guardNumbers(ctx context.Context, tx *sqldb.Tx, held []Number) error {
+	var fresh []Number
 	byVersion := map[int64][]sqldb.ID{}
 	for _, n := range held {
-		if n.Version == 0 {
+		switch {
+		case n.Version == 0:
 			n.Version = 1
 			fresh = append(fresh, n)
-		} else {
+		case n.State == NumberFree:
+			if _, err := n.step(ctx, tx, actLease, "交易平台指定"); err != nil {
+				return err
+			}
+		default:
 			byVersion[n.Version] = append(byVersion[n.Version], n.ID)
 		}
 	}
@@ -123,29 +138,53 @@ func guardNumbers(ctx context.Context, tx *sqldb.Tx, held []heldNumber) error {
 // Without times, a lease that the bid has on the number stays as it is, so that an old order told again reopens nothing;
 // where there is none, one begins now and has no end. Without LeaseFrom it is about the bid's latest lease of the number;
 // LeaseTo sqldb.Forever opens that one again. With LeaseFrom, but without LeaseTo, the lease has no end.
-func (b *book) lease(ctx context.Context, bid *Bid, o BidOrder) (changed bool, err error) {
+//
+// Where the bids of the lot share a number, the lease is the lot's. A number of a pool is given out only while it is free.
+func (b *book) lease(ctx context.Context, who leaser, o BidOrder) (changed bool, err error) {
 	if o.SubAccount == "" {
 		return false, nil
 	}
-	line := b.leases[number{o.Bank, o.SubAccount}]
-	from, to, ok := o.leaseRange(line, bid.ID, b.calledAt)
+	n := number{o.Bank, o.SubAccount}
+	from, to, ok := o.leaseRange(b.leases[n], who, b.calledAt)
 	if !ok {
 		return false, nil
 	}
 	if !from.Before(to) {
 		return false, emptyLease()
 	}
-	own, err := ownLease(line, bid.ID, from, to)
+	own, err := ownLease(b.leases[n], who, from, to)
 	switch {
 	case err != nil:
 		return false, err
-	case own == nil:
-		b.addLease(bid, o, from, to)
-		return true, nil
-	case own.From.Equal(from) && own.To.Equal(to):
+	case own != nil && own.From.Equal(from) && own.To.Equal(to):
 		return false, nil
 	}
+	if err := b.allowed(n, own, from); err != nil {
+		return false, err
+	}
+	if own == nil {
+		b.addLease(who, o, from, to)
+		return true, nil
+	}
 	return true, b.changeLease(ctx, own, from, to)
+}
+
+// allowed holds the platform's word on a pool's number to the number's life: a new lease needs a free one, a change one
+// that was not released since, and neither reaches back into a quarantine.
+func (b *book) allowed(n number, own *Lease, from time.Time) error {
+	held := b.numbers[n]
+	if !held.pooled() {
+		return nil
+	}
+	current := own != nil && own.ID == held.LeaseID
+	leased := held.State == NumberLeased || held.State == NumberDraining || slices.ContainsFunc(b.leases[n], func(l *Lease) bool { return l.Version == 0 })
+	switch {
+	case leased && !current, !leased && (own != nil || held.State != NumberFree):
+		return deposit.Refuse(deposit.Conflict, "number_not_free", "sub_account 该子账号属于号池且不是空闲状态，请改用申请子账号接口，或更换子账号")
+	case from.Before(held.QuarantinedUntil):
+		return deposit.Refuse(deposit.Conflict, "number_quarantined", "sub_account 该子账号的隔离期至 ", deposit.Wall(held.QuarantinedUntil), "，租用不能早于此时开始")
+	}
+	return nil
 }
 
 func emptyLease() error {
@@ -153,12 +192,12 @@ func emptyLease() error {
 }
 
 // leaseRange is the range an order means; ok is false where it leaves a lease as it is.
-func (o BidOrder) leaseRange(line []*Lease, bid sqldb.ID, calledAt time.Time) (from, to time.Time, ok bool) {
+func (o BidOrder) leaseRange(line []*Lease, who leaser, calledAt time.Time) (from, to time.Time, ok bool) {
 	from, to = o.LeaseFrom, o.LeaseTo
 	if from.IsZero() {
 		var last *Lease
 		for _, l := range line {
-			if l.BidID == bid && (last == nil || last.From.Before(l.From)) {
+			if l.leaser() == who && (last == nil || last.From.Before(l.From)) {
 				last = l
 			}
 		}
@@ -177,13 +216,13 @@ func (o BidOrder) leaseRange(line []*Lease, bid sqldb.ID, calledAt time.Time) (f
 	return from, to, true
 }
 
-// ownLease finds the bid's own lease within a range, nil if there is none yet. Anybody else's there is a Conflict.
-func ownLease(line []*Lease, bid sqldb.ID, from, to time.Time) (own *Lease, err error) {
+// ownLease finds the leaser's own lease within a range, nil if there is none yet. Anybody else's there is a Conflict.
+func ownLease(line []*Lease, who leaser, from, to time.Time) (own *Lease, err error) {
 	for _, l := range line {
 		if !l.overlaps(from, to) {
 			continue
 		}
-		if l.BidID != bid || own != nil {
+		if l.leaser() != who || own != nil {
 			return nil, deposit.Refuse(deposit.Conflict, "lease_overlaps", "sub_account 该子账号在此期间已有租用，请先结束原租用或更换子账号")
 		}
 		own = l
@@ -191,9 +230,13 @@ func ownLease(line []*Lease, bid sqldb.ID, from, to time.Time) (own *Lease, err 
 	return own, nil
 }
 
-func (b *book) addLease(bid *Bid, o BidOrder, from, to time.Time) {
-	l := &Lease{ID: b.tx.NewID(), Bank: o.Bank, SubAccount: o.SubAccount, LotID: bid.LotID, BidID: bid.ID, From: from, To: to}
+func (b *book) addLease(who leaser, o BidOrder, from, to time.Time) {
+	l := &Lease{ID: b.tx.NewID(), Bank: o.Bank, SubAccount: o.SubAccount, LotID: who.lot, BidID: who.bid, From: from, To: to}
 	b.leases[l.number()] = append(b.leases[l.number()], l)
+	if held := b.numbers[l.number()]; held.pooled() {
+		held.LeaseID = l.ID
+		b.numbers[l.number()] = held
+	}
 	b.freshLeases = append(b.freshLeases, l)
 	b.moved = append(b.moved, l.number())
 }

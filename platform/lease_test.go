@@ -213,13 +213,13 @@ func replicas(t *testing.T, test func(h house, a, b *Desk)) {
 
 // meeting makes the first transaction of two desks wait, before its guard, until the other one has looked at the leases
 // too. met tells whether they did meet: an engine with one writer never lets them.
-func meeting(a, b *Desk, guard func(context.Context, *sqldb.Tx, []heldNumber) error) (met *atomic.Bool) {
+func meeting(a, b *Desk, guard func(context.Context, *sqldb.Tx, []Number) error) (met *atomic.Bool) {
 	met = new(atomic.Bool)
 	var looked atomic.Int32
 	arrived := make(chan struct{})
 	for _, d := range []*Desk{a, b} {
 		var once sync.Once
-		d.guard = func(ctx context.Context, tx *sqldb.Tx, held []heldNumber) error {
+		d.guard = func(ctx context.Context, tx *sqldb.Tx, held []Number) error {
 			once.Do(func() {
 				if looked.Add(1) == 2 {
 					close(arrived)
@@ -283,7 +283,7 @@ func TestTwoReplicasCannotLeaseOneNumberTwice(t *testing.T) {
 // Without the guard the test above must fail wherever two transactions can run at one time.
 func TestWithoutTheGuardOneNumberIsLeasedTwice(t *testing.T) {
 	replicas(t, func(h house, a, b *Desk) {
-		met := meeting(a, b, func(context.Context, *sqldb.Tx, []heldNumber) error { return nil })
+		met := meeting(a, b, func(context.Context, *sqldb.Tx, []Number) error { return nil })
 		accepted, refused := tellBoth(a, b, "9001")
 		want := 0
 		if met.Load() {

@@ -36,6 +36,20 @@ var lotStateNames = map[LotState]string{
 // Chinese is the state's name for people.
 func (s LotState) Chinese() string { return lotStateNames[s] }
 
+// Numbering says how the bids of a lot get their sub-accounts.
+type Numbering string
+
+// The ways. Under PerLot the payer's name is the only link between a credit and a bid.
+const (
+	PerBid Numbering = "PER_BID" // 一标一人一号
+	PerLot Numbering = "PER_LOT" // 一标一号
+)
+
+var numberingNames = map[Numbering]string{PerBid: "一标一人一号", PerLot: "一标一号"}
+
+// Chinese is the way's name for people.
+func (n Numbering) Chinese() string { return numberingNames[n] }
+
 // Lot is what bidders bid for and pay one deposit each for (标段; also a land parcel, a property on sale).
 type Lot struct {
 	ID         sqldb.ID
@@ -48,6 +62,7 @@ type Lot struct {
 
 	SinglePayment        bool // the whole deposit in one payment
 	BasicAccountRequired bool // from the bidder's basic account only (招标投标法实施条例 §26)
+	Numbering            Numbering
 
 	State   LotState
 	Version int64
@@ -55,11 +70,11 @@ type Lot struct {
 
 var lots = sqldb.NewTable("lots", lotColumns, lotRow)
 
-const lotColumns = "id, number, name, department, deposit, opens_at, opened_at, single_payment, basic_account_required, state, version"
+const lotColumns = "id, number, name, department, deposit, opens_at, opened_at, single_payment, basic_account_required, numbering, state, version"
 
 func lotRow(l *Lot) []any {
 	return []any{&l.ID, &l.Number, &l.Name, &l.Department, &l.Deposit, sqldb.Wall(&l.OpensAt), sqldb.Wall(&l.OpenedAt),
-		&l.SinglePayment, &l.BasicAccountRequired, &l.State, &l.Version}
+		&l.SinglePayment, &l.BasicAccountRequired, &l.Numbering, &l.State, &l.Version}
 }
 
 // LotOrder is the whole of a lot as the platform wants it to be: what PUT /v1/lots/{number} says.
@@ -71,10 +86,13 @@ type LotOrder struct {
 	OpensAt    time.Time
 
 	SinglePayment, BasicAccountRequired bool
+
+	Numbering Numbering // empty: PerBid
 }
 
 // PutLot makes the lot what the order says; said again, nothing changes. A change is noted and touches every lease of
-// the lot. Once the lot is opened its deposit and its opening stand: Conflict "lot_opened".
+// the lot. Once the lot is opened its deposit and its opening stand: Conflict "lot_opened"; once one of its numbers was
+// leased, its numbering: Conflict "lot_numbered".
 func (d *Desk) PutLot(ctx context.Context, by string, o LotOrder) (lot Lot, isNew bool, err error) {
 	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
 		done, err := putLots(ctx, tx, "", []LotOrder{o})
@@ -194,6 +212,12 @@ func (o *LotOrder) check() error {
 	if o.Deposit < 1 || o.Deposit > deposit.MaxFen {
 		return deposit.Refuse(deposit.Invalid, "deposit_out_of_range", "deposit 保证金须在 0.01 元至十亿元之间")
 	}
+	if o.Numbering == "" {
+		o.Numbering = PerBid
+	}
+	if o.Numbering.Chinese() == "" {
+		return deposit.Refuse(deposit.Invalid, "numbering_unknown", "numbering 子账号分配方式不存在，请核对接口文档")
+	}
 	return requireTime("opening_at", &o.OpensAt)
 }
 
@@ -210,7 +234,7 @@ func (o LotOrder) announce(tx *sqldb.Tx) Lot {
 // applied is the lot with what an order may say of it.
 func (o LotOrder) applied(lot Lot) Lot {
 	lot.Name, lot.Department, lot.Deposit, lot.OpensAt = o.Name, o.Department, o.Deposit, o.OpensAt
-	lot.SinglePayment, lot.BasicAccountRequired = o.SinglePayment, o.BasicAccountRequired
+	lot.SinglePayment, lot.BasicAccountRequired, lot.Numbering = o.SinglePayment, o.BasicAccountRequired, o.Numbering
 	return lot
 }
 
@@ -223,9 +247,14 @@ func changeLot(ctx context.Context, tx *sqldb.Tx, was Lot, o LotOrder) (lotDone,
 	if !was.OpenedAt.IsZero() && (lot.Deposit != was.Deposit || !lot.OpensAt.Equal(was.OpensAt)) {
 		return lotDone{}, deposit.Refuse(deposit.Conflict, "lot_opened", "opening_at 标段已开标，保证金金额和开标时间不能再改；请核对标段编号")
 	}
+	if lot.Numbering != was.Numbering {
+		if err := notNumbered(ctx, tx, lot); err != nil {
+			return lotDone{}, err
+		}
+	}
 	n, err := tx.Exec(ctx, "UPDATE lots SET name = ?, department = ?, deposit = ?, opens_at = ?, single_payment = ?, "+
-		"basic_account_required = ?, version = version + 1 WHERE id = ? AND version = ?",
-		lot.Name, lot.Department, lot.Deposit, sqldb.At(lot.OpensAt), lot.SinglePayment, lot.BasicAccountRequired, lot.ID, lot.Version)
+		"basic_account_required = ?, numbering = ?, version = version + 1 WHERE id = ? AND version = ?",
+		lot.Name, lot.Department, lot.Deposit, sqldb.At(lot.OpensAt), lot.SinglePayment, lot.BasicAccountRequired, lot.Numbering, lot.ID, lot.Version)
 	if err != nil {
 		return lotDone{}, fmt.Errorf("change lot: %w", err)
 	}
@@ -234,6 +263,15 @@ func changeLot(ctx context.Context, tx *sqldb.Tx, was Lot, o LotOrder) (lotDone,
 	}
 	lot.Version++
 	return lotDone{lot, changed}, tx.Note(ctx, "lots", lot.ID, "CHANGED", strings.Join(differs, "；"))
+}
+
+// notNumbered refuses another numbering for a lot of whose numbers one was leased already, or is waited for.
+func notNumbered(ctx context.Context, r sqldb.Reader, lot Lot) error {
+	n, err := sqldb.Value[int](ctx, r, "SELECT (SELECT COUNT(*) FROM leases WHERE lot_id = ?) + (SELECT COUNT(*) FROM number_asks WHERE lot_id = ?)", lot.ID, lot.ID)
+	if err == nil && n > 0 {
+		err = deposit.Refuse(deposit.Conflict, "lot_numbered", "numbering 标段已分配或申请子账号，分配方式不能再改")
+	}
+	return err
 }
 
 // lotDiffers says in Chinese, for the audit trail, what an order changes.
@@ -249,5 +287,6 @@ func lotDiffers(was, lot Lot) (differs []string) {
 	differ(!was.OpensAt.Equal(lot.OpensAt), "开标时间", deposit.Wall(was.OpensAt), deposit.Wall(lot.OpensAt))
 	differ(was.SinglePayment != lot.SinglePayment, "须一次足额", was.SinglePayment, lot.SinglePayment)
 	differ(was.BasicAccountRequired != lot.BasicAccountRequired, "须基本账户", was.BasicAccountRequired, lot.BasicAccountRequired)
+	differ(was.Numbering != lot.Numbering, "子账号分配方式", was.Numbering.Chinese(), lot.Numbering.Chinese())
 	return differs
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Touch says that a fact of the platform changed which the verdicts on some credits rest on: those on the number, and
-// those whose payer has that key. SubAccount is empty for a bid that has no number.
+// those whose payer has that key. SubAccount is empty for a bid that has no number of its own, BidderKey for a number that
+// the bids of a lot share.
 type Touch struct {
 	ID         sqldb.ID
 	Bank       string
@@ -34,7 +35,7 @@ func Untouch(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
 	})
 }
 
-// touchLots touches every lease of the lots, and their bids that have none.
+// touchLots touches every lease of the lots that have bids, and their bids that have none.
 func touchLots(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
 	return touch(ctx, tx, "b.lot_id", ids)
 }
@@ -53,6 +54,13 @@ func touch(ctx context.Context, tx *sqldb.Tx, column string, ids []sqldb.ID) err
 		if err != nil {
 			return err
 		}
+		shared, err := sqldb.Select(ctx, tx, func(t *Touch) []any { return []any{&t.Bank, &t.SubAccount} },
+			"SELECT DISTINCT l.bank, l.sub_account FROM bids b JOIN lots t ON t.id = b.lot_id AND t.numbering = 'PER_LOT' "+
+				"JOIN leases l ON l.lot_id = t.id AND l.bid_id = 0 WHERE "+column+" "+in+" ORDER BY l.bank, l.sub_account", args...)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, shared...)
 		for i := range rows {
 			rows[i].ID = tx.NewID()
 		}

@@ -1,0 +1,283 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// NumberOrder is what POST /v1/bids/{id}/sub-account says: that a bid needs a number, and from which pool.
+type NumberOrder struct {
+	Bid          sqldb.ID
+	Bank, Parent string
+}
+
+// askState says whether whoever asked for a number has it.
+type askState string
+
+const (
+	askWaiting askState = "WAITING"
+	askServed  askState = "SERVED"
+)
+
+var askMoves = deposit.Machine{"WAITING": {"serve": "SERVED"}, "SERVED": {}}
+
+// numberAsk is a bid's, or a lot's, asking for a number. Its key is the asker's, so that nobody gets two.
+type numberAsk struct {
+	ID      sqldb.ID // the bid, or the lot whose bids share a number
+	LotID   sqldb.ID
+	BidID   sqldb.ID // 0 for the lot's
+	Bank    string
+	Parent  string
+	LeaseID sqldb.ID
+	AskedAt time.Time
+	State   askState
+	Version int64
+}
+
+var numberAsks = sqldb.NewTable("number_asks", "id, lot_id, bid_id, bank, parent_account, lease_id, asked_at, state, version", func(a *numberAsk) []any {
+	return []any{&a.ID, &a.LotID, &a.BidID, &a.Bank, &a.Parent, &a.LeaseID, sqldb.Wall(&a.AskedAt), &a.State, &a.Version}
+})
+
+// servedAtOnce is how many of the queue get their number in one transaction, for which all other writers wait.
+const servedAtOnce = 100
+
+// Allocate leases a number of the pool to the bid, or to its lot where the bids share one: one of those longest free,
+// chosen at random among them, since numbers in sequence would tell how many bidders there are. Asked again it gives the
+// same lease; isNew says that there was none before.
+//
+// Where the pool is empty the bid waits in the pool's queue, in the order of asking, and is refused with Conflict
+// "pool_exhausted"; it has its number when it asks after one has come back. Whoever waits is served before whoever comes.
+// NotFound "bid_unknown"; Conflict "bid_not_live", "lot_closed" for a bid or lot that takes no deposit any more.
+func (d *Desk) Allocate(ctx context.Context, by string, o NumberOrder) (lease Lease, isNew bool, err error) {
+	for {
+		more := false
+		err := d.write(ctx, by, func(tx *sqldb.Tx) (err error) {
+			lease, isNew, more, err = d.allocate(ctx, tx, o)
+			return err
+		})
+		switch {
+		case err != nil:
+			return Lease{}, false, err
+		case lease.ID != 0:
+			return lease, isNew, nil
+		case !more:
+			return Lease{}, false, deposit.Refuse(deposit.Conflict, "pool_exhausted", "子账号已用完，该投标已进入等候队列；有子账号可用时将优先分配，请稍后用同一请求查询")
+		}
+	}
+}
+
+// allocate is one transaction of Allocate: the bid takes its place in the queue and the queue is served. more says that
+// it can go on.
+func (d *Desk) allocate(ctx context.Context, tx *sqldb.Tx, o NumberOrder) (lease Lease, isNew, more bool, err error) {
+	bid, lot, err := bidAndLot(ctx, tx, o.Bid)
+	if err != nil {
+		return lease, false, false, err
+	}
+	who := bid.leaser(lot)
+	ask, asked, err := askOf(ctx, tx, who)
+	if err != nil {
+		return lease, false, false, err
+	}
+	if lease, err = leaseHeld(ctx, tx, who, ask.LeaseID); err != nil || lease.ID != 0 {
+		return lease, false, false, err
+	}
+	switch {
+	case bid.State != BidLive:
+		return lease, false, false, deposit.Refuse(deposit.Conflict, "bid_not_live", "投标当前为“", bid.State.Chinese(), "”，不再分配子账号")
+	case lot.State != LotAnnounced:
+		return lease, false, false, deposit.Refuse(deposit.Conflict, "lot_closed", "标段当前为“", lot.State.Chinese(), "”，不再分配子账号")
+	}
+	if !asked {
+		ask = numberAsk{ID: who.holder(), LotID: who.lot, BidID: who.bid, Bank: o.Bank, Parent: o.Parent, AskedAt: tx.Now, State: askWaiting, Version: 1}
+		if err := numberAsks.Insert(ctx, tx, ask); err != nil {
+			return lease, false, false, err
+		}
+	}
+	served, more, err := d.serve(ctx, tx, ask.Bank, ask.Parent)
+	if err != nil {
+		return lease, false, false, err
+	}
+	if i := slices.IndexFunc(served, func(l Lease) bool { return l.leaser() == who }); i >= 0 {
+		return served[i], true, false, nil
+	}
+	return lease, false, more, nil
+}
+
+func bidAndLot(ctx context.Context, r sqldb.Reader, id sqldb.ID) (Bid, Lot, error) {
+	bid, err := bids.One(ctx, r, "WHERE id = ?", id)
+	if errors.Is(err, sqldb.ErrNone) {
+		return bid, Lot{}, deposit.Refuse(deposit.NotFound, "bid_unknown", "投标不存在，请先推送该投标，并使用返回的 id")
+	}
+	if err != nil {
+		return bid, Lot{}, err
+	}
+	lot, err := lots.One(ctx, r, "WHERE id = ?", bid.LotID)
+	return bid, lot, err
+}
+
+func askOf(ctx context.Context, r sqldb.Reader, who leaser) (ask numberAsk, asked bool, err error) {
+	ask, err = numberAsks.One(ctx, r, "WHERE id = ?", who.holder())
+	if errors.Is(err, sqldb.ErrNone) {
+		return ask, false, nil
+	}
+	return ask, err == nil, err
+}
+
+// leaseHeld is the lease that whoever asks has: the one served, or else one without an end that the platform told of.
+func leaseHeld(ctx context.Context, r sqldb.Reader, who leaser, served sqldb.ID) (Lease, error) {
+	where, args := "WHERE bid_id = ? AND lot_id = ? AND leased_to = ? ORDER BY leased_from, id", []any{who.bid, who.lot, sqldb.At(sqldb.Forever)}
+	if served != 0 {
+		where, args = "WHERE id = ?", []any{served}
+	}
+	lease, err := leases.One(ctx, r, where, args...)
+	if errors.Is(err, sqldb.ErrNone) {
+		return Lease{}, nil
+	}
+	return lease, err
+}
+
+// serve gives those who wait longest in a pool's queue their numbers, as far as there are free ones, a hundred or so; more
+// says that it can go on. Who needs none any more leaves the queue.
+func (d *Desk) serve(ctx context.Context, tx *sqldb.Tx, bank, parent string) (served []Lease, more bool, err error) {
+	waiting, err := numberAsks.All(ctx, tx, "WHERE state = ? AND bank = ? AND parent_account = ? ORDER BY asked_at, id LIMIT ?", askWaiting, bank, parent, servedAtOnce)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, ask := range waiting {
+		n, err := longestFree(ctx, tx, bank, parent, d.draw(tx))
+		if errors.Is(err, sqldb.ErrNone) {
+			return served, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		wanted, err := stillWanted(ctx, tx, ask)
+		if err != nil {
+			return nil, false, err
+		}
+		if !wanted {
+			if err := leaveQueue(ctx, tx, ask); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		lease, err := d.take(ctx, tx, n, ask)
+		if err != nil {
+			return nil, false, err
+		}
+		served = append(served, lease)
+	}
+	return served, len(waiting) == servedAtOnce, nil
+}
+
+// longestFree finds one of the pool's numbers that are longest free: the first at or after a random key. Keys are random
+// themselves, so that their order tells nothing.
+func longestFree(ctx context.Context, tx *sqldb.Tx, bank, parent string, from sqldb.ID) (Number, error) {
+	const pool = "WHERE bank = ? AND parent_account = ? AND state = 'FREE' "
+	oldest, err := numbers.One(ctx, tx, pool+"ORDER BY free_since, id LIMIT 1", bank, parent)
+	if err != nil {
+		return oldest, err
+	}
+	n, err := numbers.One(ctx, tx, pool+"AND free_since = ? AND id >= ? ORDER BY id LIMIT 1", bank, parent, sqldb.At(oldest.FreeSince), from)
+	if errors.Is(err, sqldb.ErrNone) {
+		return oldest, nil // none after the key: the first one follows the last
+	}
+	return n, err
+}
+
+// take leases a free number to whoever asked. It is the guarded statement of the step that keeps a number from being
+// given out twice: of two who saw it free one moves it on, the other is told ErrStale and looks again.
+func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, n Number, ask numberAsk) (Lease, error) {
+	lease := Lease{ID: tx.NewID(), Bank: n.Bank, SubAccount: n.SubAccount, LotID: ask.LotID, BidID: ask.BidID, From: tx.Now.Truncate(time.Second), To: sqldb.Forever, Version: 1}
+	if lease.From.Before(n.QuarantinedUntil) {
+		lease.From = n.QuarantinedUntil // by another replica's clock it is over
+	}
+	n.LeaseID = lease.ID
+	if err := d.occupy(ctx, tx, n); err != nil {
+		return lease, err
+	}
+	if err := leases.Insert(ctx, tx, lease); err != nil {
+		return lease, err
+	}
+	if err := tx.Note(ctx, "leases", lease.ID, "CREATED", ""); err != nil {
+		return lease, err
+	}
+	if err := serveAsk(ctx, tx, ask, lease.ID); err != nil {
+		return lease, err
+	}
+	if ask.BidID == 0 {
+		return lease, touchLots(ctx, tx, []sqldb.ID{ask.LotID})
+	}
+	return lease, touchBids(ctx, tx, []sqldb.ID{ask.BidID})
+}
+
+// occupyNumber is the step from FREE to LEASED.
+func occupyNumber(ctx context.Context, tx *sqldb.Tx, n Number) error {
+	_, err := n.step(ctx, tx, actLease, "")
+	return err
+}
+
+func serveAsk(ctx context.Context, tx *sqldb.Tx, ask numberAsk, lease sqldb.ID) error {
+	err := tx.Move(ctx, sqldb.Move{Table: "number_asks", ID: ask.ID, Version: ask.Version, From: string(askWaiting), To: string(askServed)})
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(ctx, "UPDATE number_asks SET lease_id = ?, version = version + 1 WHERE id = ? AND version = ?", lease, ask.ID, ask.Version+1)
+	if err == nil && n != 1 {
+		err = sqldb.ErrStale
+	}
+	if err != nil {
+		return fmt.Errorf("serve the queue: %w", err)
+	}
+	return nil
+}
+
+// stillWanted reports whether whoever waits needs a number yet: its lot is announced, its bid stands – or one of the lot's
+// – and the platform has brought no number meanwhile.
+func stillWanted(ctx context.Context, r sqldb.Reader, ask numberAsk) (bool, error) {
+	standing, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM bids b JOIN lots t ON t.id = b.lot_id WHERE b.lot_id = ? AND (b.id = ? OR ? = 0) AND b.state = ? AND t.state = ?",
+		ask.LotID, ask.BidID, ask.BidID, BidLive, LotAnnounced)
+	if err != nil || standing == 0 {
+		return false, err
+	}
+	held, err := leaseHeld(ctx, r, leaser{ask.LotID, ask.BidID}, 0)
+	return held.ID == 0, err
+}
+
+func leaveQueue(ctx context.Context, tx *sqldb.Tx, ask numberAsk) error {
+	n, err := tx.Exec(ctx, "DELETE FROM number_asks WHERE id = ? AND version = ? AND state = ?", ask.ID, ask.Version, askWaiting)
+	if err == nil && n != 1 {
+		err = sqldb.ErrStale
+	}
+	if err != nil {
+		return fmt.Errorf("leave the queue: %w", err)
+	}
+	return tx.Note(ctx, "number_asks", ask.ID, "LEFT", "退出等候队列")
+}
+
+// Serve gives those who wait in a pool's queue their numbers, as far as there are free ones, and tells how many got one.
+// Loading and freeing do it by themselves.
+func (d *Desk) Serve(ctx context.Context, by, bank, parent string) (served int, err error) {
+	for {
+		n, more := 0, false
+		err := d.write(ctx, by, func(tx *sqldb.Tx) error {
+			leases, goOn, err := d.serve(ctx, tx, bank, parent)
+			n, more = len(leases), goOn
+			return err
+		})
+		if served += n; err != nil || !more {
+			return served, err
+		}
+	}
+}
+
+// Waiting counts who waits in a pool's queue.
+func Waiting(ctx context.Context, r sqldb.Reader, bank, parent string) (int, error) {
+	return sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM number_asks WHERE state = ? AND bank = ? AND parent_account = ?", askWaiting, bank, parent)
+}
