@@ -1,11 +1,15 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
+	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
@@ -22,6 +26,7 @@ type Lot struct {
 	OpenedAt             *time.Time        `json:"opened_at,omitempty"`
 	SinglePayment        bool              `json:"single_payment"`
 	BasicAccountRequired bool              `json:"basic_account_required"`
+	Numbering            string            `json:"numbering"`
 	State                platform.LotState `json:"state"`
 	Version              int64             `json:"version"`
 }
@@ -67,15 +72,24 @@ func (s *server) putLot(c *gin.Context) error {
 	s.Judge()
 	c.JSON(statusOf(created), Lot{ID: lot.ID, Number: lot.Number, Name: lot.Name, Department: lot.Department, Deposit: lot.Deposit,
 		OpeningAt: inShanghai(lot.OpensAt), OpenedAt: inShanghaiIf(lot.OpenedAt), SinglePayment: lot.SinglePayment,
-		BasicAccountRequired: lot.BasicAccountRequired, State: lot.State, Version: lot.Version})
+		BasicAccountRequired: lot.BasicAccountRequired, Numbering: strings.ToLower(string(lot.Numbering)), State: lot.State, Version: lot.Version})
 	return nil
 }
 
 // lotOf reads a lot but for its number, which stands in the path or, in bulk, beside the rest.
 func lotOf(f *form) platform.LotOrder {
-	return platform.LotOrder{Name: f.textIf("name", mostName), Department: f.text("department", mostNumber), Deposit: f.yuan("deposit"),
+	o := platform.LotOrder{Name: f.textIf("name", mostName), Department: f.text("department", mostNumber), Deposit: f.yuan("deposit"),
 		OpensAt: f.instant("opening_at"), SinglePayment: f.flag("single_payment"), BasicAccountRequired: f.flag("basic_account_required")}
+	said := f.textIf("numbering", mostNumber)
+	o.Numbering = numberings[said]
+	if said != "" && o.Numbering == "" {
+		f.fault(false, "numbering", "numbering_unknown", "没有这种子账号分配方式；可用："+strings.Join(slices.Sorted(maps.Keys(numberings)), "、"))
+	}
+	return o
 }
+
+// numberings is how JSON calls the ways in which bids get their numbers.
+var numberings = map[string]platform.Numbering{"per_bid": platform.PerBid, "per_lot": platform.PerLot}
 
 func (s *server) postBid(c *gin.Context) error {
 	f, err := body(c)
@@ -96,23 +110,34 @@ func (s *server) postBid(c *gin.Context) error {
 	return nil
 }
 
-// bidOf reads a bid and the lease of its sub-account. The bank may be left out where there is only one.
+// bidOf reads a bid and the lease of its sub-account.
 func (s *server) bidOf(f *form) platform.BidOrder {
 	o := platform.BidOrder{Lot: f.text("lot", mostNumber), Bidder: f.text("bidder", mostName), BidderAccount: f.textIf("bidder_account", mostNumber),
-		Bank: f.textIf("bank", mostBank), SubAccount: f.textIf("sub_account", mostSub), LeaseFrom: f.instantIf("lease_from"), LeaseTo: f.instantIf("lease_to")}
-	switch only := s.Banks.Only(); {
-	case o.Bank != "":
-		if _, err := s.Banks.Bank(o.Bank); err != nil {
+		SubAccount: f.textIf("sub_account", mostSub), LeaseFrom: f.instantIf("lease_from"), LeaseTo: f.instantIf("lease_to")}
+	if b := s.bankNamed(f, o.SubAccount != ""); b != nil {
+		o.Bank = b.Code
+	}
+	return o
+}
+
+// bankNamed reads which bank is meant. It may be left out where there is only one, or where none is needed: nil.
+func (s *server) bankNamed(f *form, needed bool) *bank.Bank {
+	code := f.textIf("bank", mostBank)
+	only := s.Banks.Only()
+	switch {
+	case code != "":
+		b, err := s.Banks.Bank(code)
+		if err != nil {
 			refusal := deposit.AsRefusal(err)
 			f.fault(false, "bank", refusal.Code, refusal.Text)
 		}
-	case o.SubAccount == "":
-	case only != nil:
-		o.Bank = only.Code
-	default:
+		return b
+	case needed && only == nil:
 		f.fault(true, "bank", "field_missing", "配置了多家银行，请用 bank 写明子账号属于哪家")
+	case needed:
+		return only
 	}
-	return o
+	return nil
 }
 
 // Sync is what a bulk delivery changed.

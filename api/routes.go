@@ -66,6 +66,7 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids", []Role{Platform}, s.postBid, jsonType, maxOrder, shortly},
+		{"POST", "/v1/bids/:id/sub-account", []Role{Platform}, s.postSubAccount, jsonType, maxOrder, shortly},
 		{"POST", "/v1/platform/sync", []Role{Platform}, s.postSync, jsonType, maxSync, awhile},
 		{"POST", "/v1/platform/events", []Role{Platform}, s.postEvent, jsonType, maxOrder, shortly},
 		{"GET", "/v1/reports/:day", people, s.getReport, "", 0, awhile},

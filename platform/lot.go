@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ type LotOrder struct {
 
 	SinglePayment, BasicAccountRequired bool
 
-	Numbering Numbering // empty: PerBid
+	Numbering Numbering // empty: as it is, PerBid for a new lot
 }
 
 // PutLot makes the lot what the order says; said again, nothing changes. A change is noted and touches every lease of
@@ -212,10 +213,7 @@ func (o *LotOrder) check() error {
 	if o.Deposit < 1 || o.Deposit > deposit.MaxFen {
 		return deposit.Refuse(deposit.Invalid, "deposit_out_of_range", "deposit 保证金须在 0.01 元至十亿元之间")
 	}
-	if o.Numbering == "" {
-		o.Numbering = PerBid
-	}
-	if o.Numbering.Chinese() == "" {
+	if o.Numbering != "" && o.Numbering.Chinese() == "" {
 		return deposit.Refuse(deposit.Invalid, "numbering_unknown", "numbering 子账号分配方式不存在，请核对接口文档")
 	}
 	return requireTime("opening_at", &o.OpensAt)
@@ -228,13 +226,14 @@ func (o LotOrder) equal(p LotOrder) bool {
 }
 
 func (o LotOrder) announce(tx *sqldb.Tx) Lot {
-	return o.applied(Lot{ID: tx.NewID(), Number: o.Number, State: LotAnnounced, Version: 1})
+	return o.applied(Lot{ID: tx.NewID(), Number: o.Number, Numbering: PerBid, State: LotAnnounced, Version: 1})
 }
 
 // applied is the lot with what an order may say of it.
 func (o LotOrder) applied(lot Lot) Lot {
 	lot.Name, lot.Department, lot.Deposit, lot.OpensAt = o.Name, o.Department, o.Deposit, o.OpensAt
-	lot.SinglePayment, lot.BasicAccountRequired, lot.Numbering = o.SinglePayment, o.BasicAccountRequired, o.Numbering
+	lot.SinglePayment, lot.BasicAccountRequired = o.SinglePayment, o.BasicAccountRequired
+	lot.Numbering = cmp.Or(o.Numbering, lot.Numbering)
 	return lot
 }
 

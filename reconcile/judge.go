@@ -202,7 +202,9 @@ func (h *hearing) ask(ctx context.Context, r sqldb.Reader, asks []platform.Ask, 
 	}
 	for i, claims := range answers {
 		for _, p := range claims {
-			h.bids[p.Bid.ID] = p
+			if p.Bid.ID != 0 {
+				h.bids[p.Bid.ID] = p
+			}
 			key := claimKey{p.Lease.ID, p.Bid.ID}
 			if h.claims[key] == nil {
 				h.claims[key] = claimOf(p, h.now)
@@ -226,8 +228,12 @@ func (h *hearing) holder(c *heard, claim *Claim, lease platform.Lease) {
 	}
 }
 
-// ofPayer takes a bid of the credit's payer.
+// ofPayer takes a bid of the credit's payer. Where the bids of a lot share the number (一标一号), it is the payer who says
+// which of them holds it; as long as none is the payer's, the holder is the lot without a bid.
 func (h *hearing) ofPayer(c *heard, claim *Claim, _ platform.Lease) {
+	if holder := c.claims.Holder; holder != nil && holder.BidID == 0 && holder.LeaseID == claim.LeaseID {
+		c.claims.Holder = claim
+	}
 	c.claims.OfPayer = append(c.claims.OfPayer, claim)
 }
 

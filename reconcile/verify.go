@@ -34,8 +34,9 @@ var invariants = []invariant{
 		"AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
 	{"I09", "每笔入账至少有一处来源", "SELECT e.id FROM entries AS e WHERE NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id)"},
 	{"I12", "判定与入账时刻有效的子账号租约一致", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id JOIN leases AS l ON l.id = m.lease_id " +
-		"WHERE l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
+		"WHERE l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id AND l.bid_id <> 0 OR l.lot_id <> m.lot_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
 	{"I13", "同一子账号的租约互不重叠", "SELECT a.id FROM leases AS a JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id WHERE a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
+	{"I14", "子账号隔离期满才再次出租", "SELECT b.id FROM leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id WHERE b.leased_from >= a.leased_from AND b.leased_from < a.barred_until"},
 	{"I16", "计入保证金的金额不超过入账金额", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
 	{"I17", "只有收款才有判定", "SELECT m.entry_id FROM matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id WHERE e.id IS NULL OR e.direction <> 'C'"},
 	{"I32", "开标不早于计划时间", "SELECT l.id FROM lots AS l WHERE l.opened_at > '1000-01-01 00:00:00.000' AND l.opened_at < l.opens_at"},
@@ -44,6 +45,8 @@ var invariants = []invariant{
 	{"I42", "已关闭的日终有完整对账单", "SELECT c.id FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE' WHERE c.state = 'CLOSED' AND s.id IS NULL"},
 	{"I43", "每处来源都有入账和原始报文或对账单", "SELECT g.entry_id FROM sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
 		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S' WHERE e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},
+	{"I44", "号池中未出租的子账号没有未结束的租约", "SELECT n.id FROM numbers AS n JOIN leases AS l ON l.sub_account = n.sub_account AND l.bank = n.bank " +
+		"WHERE n.parent_account <> '' AND n.state IN ('FREE','QUARANTINED','RETIRED') AND l.leased_to = '9999-12-31 00:00:00.000'"},
 }
 
 // Verify runs every invariant on the live database and recomputes the seals of the audit trail.

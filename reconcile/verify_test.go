@@ -23,6 +23,8 @@ var violations = []struct {
 	{"I12", "UPDATE leases SET leased_from = '2026-06-12 23:00:00.000'", false},
 	{"I13", "INSERT INTO leases (id, bank, sub_account, lot_id, bid_id, leased_from, leased_to, version) " +
 		"SELECT 77, bank, sub_account, lot_id, bid_id, '2026-06-05 00:00:00.000', leased_to, 1 FROM leases WHERE sub_account = 'n3'", false},
+	{"I14", "INSERT INTO leases (id, bank, sub_account, lot_id, bid_id, leased_from, leased_to, version, barred_until) " +
+		"SELECT 78, bank, sub_account, lot_id, bid_id, '2026-05-01 00:00:00.000', '2026-05-02 00:00:00.000', 1, '2026-07-31 00:00:00.000' FROM leases WHERE sub_account = 'n3'", false},
 	{"I16", "UPDATE matches SET counted = -1 WHERE entry_id IN (SELECT id FROM entries WHERE serial = '5')", false},
 	{"I17", "INSERT INTO matches (entry_id, verdict, reasons, lease_id, bid_id, lot_id, counted, suggested_bid, judged_at, version) " +
 		"SELECT id, 'MATCHED', '', 0, 0, 0, 0, 0, first_seen, 1 FROM entries WHERE direction = 'D'", false},
@@ -31,6 +33,7 @@ var violations = []struct {
 	{"I41", "DELETE FROM findings WHERE kind = 'CREDIT'", false},
 	{"I42", "UPDATE closings SET state = 'CLOSED', statement_id = 0", true},
 	{"I43", "DELETE FROM messages WHERE kind = 'NOTICE'", false},
+	{"I44", "UPDATE numbers SET parent_account = '3705018860000000123', state = 'FREE'", false},
 }
 
 // TestEveryInvariantCanFire: on a sound database none fires; each violation is seen by its own check, and the nightly job
