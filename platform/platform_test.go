@@ -93,7 +93,8 @@ func (h house) written() string {
 	var b strings.Builder
 	for _, text := range []string{"SELECT COUNT(*) FROM events", "SELECT COUNT(*) FROM touched", "SELECT COUNT(*) FROM platform_events",
 		"SELECT COALESCE(SUM(version), 0) FROM lots", "SELECT COALESCE(SUM(version), 0) FROM bids",
-		"SELECT COALESCE(SUM(version), 0) FROM leases", "SELECT COALESCE(SUM(version), 0) FROM numbers"} {
+		"SELECT COALESCE(SUM(version), 0) FROM leases", "SELECT COALESCE(SUM(version), 0) FROM numbers",
+		"SELECT COALESCE(SUM(version), 0) FROM number_asks", "SELECT COUNT(*) FROM number_holds"} {
 		n, err := sqldb.Value[int](ctx, h.db, text)
 		if err != nil {
 			h.Fatal(err)
@@ -184,13 +185,23 @@ func TestEveryWordHasAChineseName(t *testing.T) {
 
 // The drawings show each step there is and each there is not.
 func TestMachinesAreAsDrawn(t *testing.T) {
-	for name, machine := range map[string]deposit.Machine{"platform_lot": lotMoves, "platform_bid": bidMoves} {
+	var kinds, acts []string
+	for kind := range eventKinds {
+		kinds = append(kinds, string(kind))
+	}
+	for act := range numberActNames {
+		acts = append(acts, string(act))
+	}
+	for name, drawn := range map[string]struct {
+		machine deposit.Machine
+		acts    []string
+	}{"platform_lot": {lotMoves, kinds}, "platform_bid": {bidMoves, kinds}, "platform_number": {numberMoves, acts}} {
 		var b strings.Builder
-		b.WriteString(machine.Draw() + "\nrefused:\n")
-		for _, state := range slices.Sorted(maps.Keys(machine)) {
-			for _, kind := range slices.Sorted(maps.Keys(eventKinds)) {
-				if _, ok := machine[state][string(kind)]; !ok {
-					fmt.Fprintf(&b, "%s -%s\n", state, kind)
+		b.WriteString(drawn.machine.Draw() + "\nrefused:\n")
+		for _, state := range slices.Sorted(maps.Keys(drawn.machine)) {
+			for _, act := range slices.Sorted(slices.Values(drawn.acts)) {
+				if _, ok := drawn.machine[state][act]; !ok {
+					fmt.Fprintf(&b, "%s -%s\n", state, act)
 				}
 			}
 		}

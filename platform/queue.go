@@ -84,7 +84,7 @@ func (d *Desk) allocate(ctx context.Context, tx *sqldb.Tx, o NumberOrder) (lease
 	if err != nil {
 		return lease, false, false, err
 	}
-	if lease, err = leaseHeld(ctx, tx, who, ask.LeaseID); err != nil || lease.ID != 0 {
+	if lease, err = leaseHeld(ctx, tx, who, ask.LeaseID, tx.Now); err != nil || lease.ID != 0 {
 		return lease, false, false, err
 	}
 	switch {
@@ -93,13 +93,10 @@ func (d *Desk) allocate(ctx context.Context, tx *sqldb.Tx, o NumberOrder) (lease
 	case lot.State != LotAnnounced:
 		return lease, false, false, deposit.Refuse(deposit.Conflict, "lot_closed", "标段当前为“", lot.State.Chinese(), "”，不再分配子账号")
 	}
-	if !asked {
-		ask = numberAsk{ID: who.holder(), LotID: who.lot, BidID: who.bid, Bank: o.Bank, Parent: o.Parent, AskedAt: tx.Now, State: askWaiting, Version: 1}
-		if err := numberAsks.Insert(ctx, tx, ask); err != nil {
-			return lease, false, false, err
-		}
+	if err := enqueue(ctx, tx, who, o, ask, asked); err != nil {
+		return lease, false, false, err
 	}
-	served, more, err := d.serve(ctx, tx, ask.Bank, ask.Parent)
+	served, more, err := d.serve(ctx, tx, o.Bank, o.Parent)
 	if err != nil {
 		return lease, false, false, err
 	}
@@ -107,6 +104,20 @@ func (d *Desk) allocate(ctx context.Context, tx *sqldb.Tx, o NumberOrder) (lease
 		return served[i], true, false, nil
 	}
 	return lease, false, more, nil
+}
+
+// enqueue puts whoever asks at the end of the pool's queue, unless it waits there already; it waits in one queue only.
+func enqueue(ctx context.Context, tx *sqldb.Tx, who leaser, o NumberOrder, ask numberAsk, asked bool) error {
+	if asked && ask.Bank == o.Bank && ask.Parent == o.Parent {
+		return nil
+	}
+	if asked {
+		if err := leaveQueue(ctx, tx, ask); err != nil {
+			return err
+		}
+	}
+	return numberAsks.Insert(ctx, tx, numberAsk{ID: who.holder(), LotID: who.lot, BidID: who.bid, Bank: o.Bank, Parent: o.Parent, AskedAt: tx.Now,
+		State: askWaiting, Version: 1})
 }
 
 func bidAndLot(ctx context.Context, r sqldb.Reader, id sqldb.ID) (Bid, Lot, error) {
@@ -129,9 +140,10 @@ func askOf(ctx context.Context, r sqldb.Reader, who leaser) (ask numberAsk, aske
 	return ask, err == nil, err
 }
 
-// leaseHeld is the lease that whoever asks has: the one served, or else one without an end that the platform told of.
-func leaseHeld(ctx context.Context, r sqldb.Reader, who leaser, served sqldb.ID) (Lease, error) {
-	where, args := "WHERE bid_id = ? AND lot_id = ? AND leased_to = ? ORDER BY leased_from, id", []any{who.bid, who.lot, sqldb.At(sqldb.Forever)}
+// leaseHeld is the lease that whoever asks has: the one served, or else one that has still to end and that the platform
+// told of.
+func leaseHeld(ctx context.Context, r sqldb.Reader, who leaser, served sqldb.ID, now time.Time) (Lease, error) {
+	where, args := "WHERE bid_id = ? AND lot_id = ? AND leased_to > ? ORDER BY leased_to, id LIMIT 1", []any{who.bid, who.lot, sqldb.At(now)}
 	if served != 0 {
 		where, args = "WHERE id = ?", []any{served}
 	}
@@ -240,13 +252,13 @@ func serveAsk(ctx context.Context, tx *sqldb.Tx, ask numberAsk, lease sqldb.ID) 
 
 // stillWanted reports whether whoever waits needs a number yet: its lot is announced, its bid stands – or one of the lot's
 // – and the platform has brought no number meanwhile.
-func stillWanted(ctx context.Context, r sqldb.Reader, ask numberAsk) (bool, error) {
-	standing, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM bids b JOIN lots t ON t.id = b.lot_id WHERE b.lot_id = ? AND (b.id = ? OR ? = 0) AND b.state = ? AND t.state = ?",
+func stillWanted(ctx context.Context, tx *sqldb.Tx, ask numberAsk) (bool, error) {
+	standing, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM bids b JOIN lots t ON t.id = b.lot_id WHERE b.lot_id = ? AND (b.id = ? OR ? = 0) AND b.state = ? AND t.state = ?",
 		ask.LotID, ask.BidID, ask.BidID, BidLive, LotAnnounced)
 	if err != nil || standing == 0 {
 		return false, err
 	}
-	held, err := leaseHeld(ctx, r, leaser{ask.LotID, ask.BidID}, 0)
+	held, err := leaseHeld(ctx, tx, leaser{ask.LotID, ask.BidID}, 0, tx.Now)
 	return held.ID == 0, err
 }
 
