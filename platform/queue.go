@@ -25,8 +25,6 @@ const (
 	askServed  askState = "SERVED"
 )
 
-var askMoves = deposit.Machine{"WAITING": {"serve": "SERVED"}, "SERVED": {}}
-
 // numberAsk is a bid's, or a lot's, asking for a number. Its key is the asker's, so that nobody gets two.
 type numberAsk struct {
 	ID      sqldb.ID // the bid, or the lot whose bids share a number
@@ -140,10 +138,11 @@ func askOf(ctx context.Context, r sqldb.Reader, who leaser) (ask numberAsk, aske
 	return ask, err == nil, err
 }
 
-// leaseHeld is the lease that whoever asks has: the one served, or else one that has still to end and that the platform
-// told of.
+// leaseHeld is the lease that whoever asks has: the one served, or else one that the platform told of, has still to end and
+// is not of a number released since.
 func leaseHeld(ctx context.Context, r sqldb.Reader, who leaser, served sqldb.ID, now time.Time) (Lease, error) {
-	where, args := "WHERE bid_id = ? AND lot_id = ? AND leased_to > ? ORDER BY leased_to, id LIMIT 1", []any{who.bid, who.lot, sqldb.At(now)}
+	where, args := "WHERE bid_id = ? AND lot_id = ? AND leased_to > ? AND barred_until = ? ORDER BY leased_to, id LIMIT 1",
+		[]any{who.bid, who.lot, sqldb.At(now), sqldb.At(time.Time{})}
 	if served != 0 {
 		where, args = "WHERE id = ?", []any{served}
 	}

@@ -64,7 +64,7 @@ func tooShort() error {
 
 // endOfQuarantine is a whole second, so that the lease that follows, which begins with one, does not begin before it.
 func endOfQuarantine(from time.Time, lasts time.Duration) time.Time {
-	return wholeSecond(from.Add(lasts))
+	return wholeSecond(from.Add(lasts - time.Nanosecond))
 }
 
 // endLease ends the lease of a released number, unless the platform has ended it before, and bars the number.
