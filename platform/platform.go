@@ -27,15 +27,12 @@ type Desk struct {
 	// guard is guardNumbers; only the test that shows why it is needed puts something else here.
 	guard func(context.Context, *sqldb.Tx, []Number) error
 
-	// occupy is occupyNumber, for the same reason; draw is where the search for a free number begins, a random key.
-	occupy func(context.Context, *sqldb.Tx, Number) error
-	draw   func(*sqldb.Tx) sqldb.ID
+	// draw is where the search for a free number begins: a random key, in tests one of a seed.
+	draw func(*sqldb.Tx) sqldb.ID
 }
 
 // NewDesk makes the desk of a database.
-func NewDesk(db *sqldb.DB) *Desk {
-	return &Desk{db: db, guard: guardNumbers, occupy: occupyNumber, draw: (*sqldb.Tx).NewID}
-}
+func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db, guard: guardNumbers, draw: (*sqldb.Tx).NewID} }
 
 // mostRuns bounds how often a use case is run again because another replica changed the same rows first. Each of the
 // others finished when we had to start again, so that only a crowd on one row ever comes near it.

@@ -178,7 +178,7 @@ func (d *Desk) serve(ctx context.Context, tx *sqldb.Tx, bank, parent string) (se
 			}
 			continue
 		}
-		lease, err := d.take(ctx, tx, n, ask)
+		lease, err := take(ctx, tx, n, ask)
 		if err != nil {
 			return nil, false, err
 		}
@@ -202,15 +202,15 @@ func longestFree(ctx context.Context, tx *sqldb.Tx, bank, parent string, from sq
 	return n, err
 }
 
-// take leases a free number to whoever asked. It is the guarded statement of the step that keeps a number from being
-// given out twice: of two who saw it free one moves it on, the other is told ErrStale and looks again.
-func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, n Number, ask numberAsk) (Lease, error) {
+// take leases a free number to whoever asked. The guarded statement of its step keeps a number from being given out twice:
+// of two who saw it free one moves it on, the other is told ErrStale and looks again.
+func take(ctx context.Context, tx *sqldb.Tx, n Number, ask numberAsk) (Lease, error) {
 	lease := Lease{ID: tx.NewID(), Bank: n.Bank, SubAccount: n.SubAccount, LotID: ask.LotID, BidID: ask.BidID, From: tx.Now.Truncate(time.Second), To: sqldb.Forever, Version: 1}
 	if lease.From.Before(n.QuarantinedUntil) {
 		lease.From = n.QuarantinedUntil // by another replica's clock it is over
 	}
 	n.LeaseID = lease.ID
-	if err := d.occupy(ctx, tx, n); err != nil {
+	if _, err := n.step(ctx, tx, actLease, ""); err != nil {
 		return lease, err
 	}
 	if err := leases.Insert(ctx, tx, lease); err != nil {
@@ -226,12 +226,6 @@ func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, n Number, ask numberAsk) 
 		return lease, touchLots(ctx, tx, []sqldb.ID{ask.LotID})
 	}
 	return lease, touchBids(ctx, tx, []sqldb.ID{ask.BidID})
-}
-
-// occupyNumber is the step from FREE to LEASED.
-func occupyNumber(ctx context.Context, tx *sqldb.Tx, n Number) error {
-	_, err := n.step(ctx, tx, actLease, "")
-	return err
 }
 
 func serveAsk(ctx context.Context, tx *sqldb.Tx, ask numberAsk, lease sqldb.ID) error {

@@ -50,12 +50,32 @@ func Release(ctx context.Context, tx *sqldb.Tx, o ReleaseOrder) (Number, error) 
 	case holds > 0:
 		return n, deposit.Refuse(deposit.Conflict, "number_held", "sub_account 该子账号尚有 ", holds, " 笔业务（如退款）在办理中，办结后才能释放")
 	}
-	end := wholeSecond(tx.Now)
-	n.QuarantinedUntil = endOfQuarantine(end, o.Quarantine)
-	if n, err = n.step(ctx, tx, actRelease, "隔离至 "+deposit.Wall(n.QuarantinedUntil)); err != nil {
+	lease, end, err := leaseEnd(ctx, tx, n)
+	if err != nil {
 		return n, err
 	}
-	return n, endLease(ctx, tx, n, end)
+	n.QuarantinedUntil = endOfQuarantine(end, o.Quarantine)
+	if n, err = n.step(ctx, tx, actRelease, "隔离至 "+deposit.Wall(n.QuarantinedUntil)); err != nil || lease.ID == 0 {
+		return n, err
+	}
+	return n, endLease(ctx, tx, lease, end, n.QuarantinedUntil)
+}
+
+// leaseEnd reads the number's lease, if it ever had one, and tells when a release at this moment ends it: with the second,
+// and after its beginning by whatever clock.
+func leaseEnd(ctx context.Context, tx *sqldb.Tx, n Number) (Lease, time.Time, error) {
+	end := wholeSecond(tx.Now)
+	if n.LeaseID == 0 {
+		return Lease{}, end, nil
+	}
+	l, err := leases.One(ctx, tx, "WHERE id = ?", n.LeaseID)
+	if err != nil {
+		return l, end, fmt.Errorf("end lease: %w", err)
+	}
+	if !l.From.Before(end) {
+		end = wholeSecond(l.From)
+	}
+	return l, end, nil
 }
 
 func tooShort() error {
@@ -68,20 +88,13 @@ func endOfQuarantine(from time.Time, lasts time.Duration) time.Time {
 }
 
 // endLease ends the lease of a released number, unless the platform has ended it before, and bars the number.
-func endLease(ctx context.Context, tx *sqldb.Tx, n Number, end time.Time) error {
-	if n.LeaseID == 0 {
-		return nil
-	}
-	l, err := leases.One(ctx, tx, "WHERE id = ?", n.LeaseID)
-	if err != nil {
-		return fmt.Errorf("end lease: %w", err)
-	}
+func endLease(ctx context.Context, tx *sqldb.Tx, l Lease, end, barredUntil time.Time) error {
 	note := ""
 	if end.Before(l.To) {
 		note, l.To = "租用期 "+rangeText(l.From, l.To)+" → "+rangeText(l.From, end), end
 	}
 	changed, err := tx.Exec(ctx, "UPDATE leases SET leased_to = ?, barred_until = ?, version = version + 1 WHERE id = ? AND version = ?",
-		sqldb.At(l.To), sqldb.At(n.QuarantinedUntil), l.ID, l.Version)
+		sqldb.At(l.To), sqldb.At(barredUntil), l.ID, l.Version)
 	if err == nil && changed != 1 {
 		err = sqldb.ErrStale
 	}
