@@ -19,10 +19,11 @@ import (
 var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts"}
 
 // Columns that tell when and by which process something was stored, and not what.
-var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at"}
+var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at",
+	"since", "free_since", "asked_at", "held_since"}
 
 // Columns that point at a row.
-var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id"}
+var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref"}
 
 // State is all that a database holds, a line a row, without keys and without the instants of storing: two databases in
 // which the same happened give the same text, however often it was tried.
