@@ -1,6 +1,10 @@
 // Package platform is the electronic trading platform's side of the house: lots, the bids on them, the sub-accounts
 // leased to bids, and what the platform tells us happened to them.
 //
+// Sub-accounts come from the platform, whose word their leases then are, or from our pools: there a number is free, leased
+// by Allocate, drains when its lot is finished (DrainDue), is released into a quarantine (Release) once others have found
+// that its money is gone, and becomes free again (FreeDue). Late money starts the quarantine anew (RestartQuarantine).
+//
 // Everything here is the platform's word: we keep it, keep it consistent (no number is leased to two bids at one time,
 // no lot is opened before its hour) and say what changed, but judge no money; reconcile does that, from Claims and Touched.
 // Each use case may be told again: the same word twice changes nothing.
