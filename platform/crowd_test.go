@@ -149,23 +149,8 @@ func (c *crowd) fill(round int) {
 	c.Helper()
 	lot := lotA
 	lot.Number = fmt.Sprint("L", round)
-	order := SyncOrder{Lots: []LotOrder{lot}}
-	for i := range askers {
-		for j := range perHead {
-			order.Bids = append(order.Bids, BidOrder{Lot: lot.Number, Bidder: fmt.Sprintf("%02d-%02d", i, j)})
-		}
-	}
-	if _, err := c.desk.Sync(ctx, "test", order); err != nil {
-		c.Fatal(err)
-	}
-	known, err := LotByNumber(ctx, c.db, lot.Number)
-	if err != nil {
-		c.Fatal(err)
-	}
-	all, err := BidsOf(ctx, c.db, []sqldb.ID{known.ID})
-	if err != nil {
-		c.Fatal(err)
-	}
+	c.putLot(lot)
+	all := c.bidders(lot.Number, askers*perHead)
 	for i := range askers {
 		c.bids[i] = all[i*perHead : (i+1)*perHead]
 	}
