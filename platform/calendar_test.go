@@ -33,7 +33,7 @@ func (h house) calendar() deposit.Calendar {
 	return calendar
 }
 
-func (h house) load(file []byte) []YearLoaded {
+func (h house) publish(file []byte) []YearLoaded {
 	h.Helper()
 	done, err := h.desk.LoadCalendar(ctx, "test", file)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestBuiltInCalendar(t *testing.T) {
 			h.Errorf("got %s, %v", day, provisional)
 		}
 		before := h.written()
-		for _, year := range h.load(publishedCalendar) {
+		for _, year := range h.publish(publishedCalendar) {
 			if year.Changed || year.Differs != "" {
 				h.Errorf("loading what is in force changes %+v", year)
 			}
@@ -75,7 +75,7 @@ func TestLoadCalendar(t *testing.T) {
 			h.Errorf("before 2027 is published: %s, %v", day, provisional)
 		}
 		first := calendarFile(2027, "2027-01-01 2027-02-05", "2027-02-06")
-		done := h.load(first)
+		done := h.publish(first)
 		if len(done) != 1 || !done[0].Changed || done[0].Differs != "01-01 休息（试），02-05 休息（试），02-06 上班（试）" {
 			h.Errorf("got %+v", done)
 		}
@@ -83,10 +83,10 @@ func TestLoadCalendar(t *testing.T) {
 			h.Errorf("after 2027 is published: %s, %v", day, provisional)
 		}
 		written := h.written()
-		if done := h.load(first); done[0].Changed || h.written() != written {
+		if done := h.publish(first); done[0].Changed || h.written() != written {
 			h.Errorf("loaded again: %+v", done)
 		}
-		done = h.load(calendarFile(2027, "2027-01-01 2027-02-08", ""))
+		done = h.publish(calendarFile(2027, "2027-01-01 2027-02-08", ""))
 		if done[0].Differs != "02-05 恢复平常，02-06 恢复平常，02-08 休息（试）" {
 			h.Errorf("got %+v", done)
 		}
@@ -105,7 +105,7 @@ func TestLoadCalendar(t *testing.T) {
 // A year that the program carries can be replaced too, and what is wrong in a file leaves everything as it was.
 func TestLoadCalendarAllOrNothing(t *testing.T) {
 	each(t, func(h house) {
-		h.load(calendarFile(2026, "2026-01-01 2026-06-12", ""))
+		h.publish(calendarFile(2026, "2026-01-01 2026-06-12", ""))
 		if h.works("2026-06-12") != "false true" || h.works("2026-10-10") != "false true" || h.works("2025-10-01") != "false true" {
 			h.Error("2026 is not replaced as a whole")
 		}
@@ -126,7 +126,7 @@ func TestCalendarIsReplacedWhole(t *testing.T) {
 	each(t, func(h house) {
 		files := [][]byte{calendarFile(2030, "2030-01-01 2030-03-04", "2030-03-02"), calendarFile(2030, "2030-01-01 2030-03-05", "2030-03-03")}
 		whole := [][]bool{{false, true, true, false}, {true, false, false, true}} // 4, 5, 2, 3 March
-		h.load(files[0])
+		h.publish(files[0])
 		var loaders sync.WaitGroup
 		for i := range 6 {
 			loaders.Go(func() {
@@ -152,12 +152,12 @@ func TestCalendarIsReplacedWhole(t *testing.T) {
 // The guard can fail: who has seen an older version of the year replaces nothing.
 func TestCalendarGuard(t *testing.T) {
 	each(t, func(h house) {
-		h.load(calendarFile(2030, "2030-01-01", ""))
+		h.publish(calendarFile(2030, "2030-01-01", ""))
 		row, err := calendarYears.One(ctx, h.db, "WHERE calendar_year = ?", 2030)
 		if err != nil {
 			h.Fatal(err)
 		}
-		h.load(calendarFile(2030, "2030-01-02", ""))
+		h.publish(calendarFile(2030, "2030-01-02", ""))
 		err = h.db.Write(ctx, "test", func(tx *sqldb.Tx) error { return moveYearOn(ctx, tx, row, "") })
 		if !errors.Is(err, sqldb.ErrStale) || h.works("2030-01-02") != "false true" {
 			h.Errorf("got %v, %s", err, h.works("2030-01-02"))
