@@ -1,0 +1,35 @@
+package platform
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// The draws have the mean and the variance they should have, on both sides of where the methods change.
+func TestDrawsHaveTheirMoments(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const n = 40_000
+	check := func(name string, param float64, draw func() float64) {
+		t.Helper()
+		var total, squares float64
+		for range n {
+			x := draw()
+			total += x
+			squares += (x - param) * (x - param)
+		}
+		mean, variance := total/n, squares/n
+		if math.Abs(mean-param) > 5*math.Sqrt(param/n) || math.Abs(variance-param) > 0.15*param {
+			t.Errorf("%s of %v: mean %.4f, variance %.4f", name, param, mean, variance)
+		}
+	}
+	for _, mean := range []float64{0.05, 1, 9.9, 10.1, 40, 700} {
+		check("poisson", mean, func() float64 { return float64(poisson(rng, mean)) })
+	}
+	for _, shape := range []float64{0.2, 0.9, 1, 3.5, 200} {
+		check("gamma", shape, func() float64 { return gamma(rng, shape) })
+	}
+	if poisson(rng, 0) != 0 {
+		t.Error("of nothing comes something")
+	}
+}

@@ -1,0 +1,199 @@
+package platform
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"depositd/platform/deposit"
+)
+
+// score is what a backtest came to.
+type score struct {
+	exhaustions, inTime int // the pool ran empty, or would have but for what was ordered
+	alarms, falseAlarms int // episodes
+	years               int
+	worstWorld          int // false alarms of the world with most of them
+}
+
+func (s *score) add(other score) {
+	s.exhaustions += other.exhaustions
+	s.inTime += other.inTime
+	s.alarms += other.alarms
+	s.falseAlarms += other.falseAlarms
+	s.years += other.years
+	s.worstWorld = max(s.worstWorld, other.falseAlarms)
+}
+
+func (s score) good() bool {
+	return 100*s.inTime >= 99*s.exhaustions && s.falseAlarms <= 2*s.years
+}
+
+// fairHorizon is how long after an alarm an exhaustion still bears it out: one quarantine. A number given out today does not
+// come back within it, so that the course an alarm warns of is run by then; and an alarm that stands longer without any
+// exhaustion is counted as another one each time that span is over.
+const fairHorizon = 90
+
+// quietDays is how long no alarm may be given until the next one counts as another episode.
+const quietDays = 28
+
+// backtest lives through the scored years of a world, asks the forecast on each working day, and gives the marks.
+//
+// Where somebody acts, an alarm leads to an order of a fifth of the pool, which comes after the bank's lead time; whether
+// the alarm was right is judged by what would have been without that order and later ones. Where nobody acts, alarms lead
+// to nothing, and the pool does run empty; only then numbers are ordered. Either way an exhaustion was seen in time
+// if an alarm was raised at least the lead time before it and not given up long before.
+func backtest(w *world, acts bool, alarm func(PoolFacts, *rand.Rand) bool) score {
+	p, rng := w.fill(w.capacity), rand.New(rand.NewPCG(7, 8))
+	h := history{world: w}
+	coming := -1 // the day on which what was ordered comes
+	for p.today < w.last {
+		if p.today >= warmDays && !restDays[p.today] && alarm(p.facts(), rng) {
+			h.alarms = append(h.alarms, p.today)
+			if acts && coming < p.today {
+				coming = h.order(p, w.capacity/5)
+			}
+		}
+		p.live()
+		h.left = append(h.left, p.free-len(p.queue))
+		if yesterday := p.today - 1; yesterday >= warmDays && h.left[yesterday] <= 0 && coming <= yesterday {
+			coming = h.order(p, w.capacity/5+len(p.queue))
+		}
+	}
+	if acts {
+		return h.scoreOrders()
+	}
+	return h.scoreEpisodes()
+}
+
+// history is what happened to a pool.
+type history struct {
+	*world
+	left   []int // free numbers less bids that wait, at the end of each day
+	alarms []int // days of alarm
+	orders []worldOrder
+}
+
+type worldOrder struct{ on, comes, count int }
+
+// order orders numbers this morning; they come in the morning lead days later.
+func (h *history) order(p *pool, count int) (comes int) {
+	comes = p.today + h.lead
+	p.ordered[comes] += count
+	h.orders = append(h.orders, worldOrder{p.today, comes, count})
+	return comes
+}
+
+// emptied is the first day, from one day to another, on which nothing would be left without the orders from a day on.
+func (h *history) emptied(from, to, without int) (day int, ok bool) {
+	for day := from; day <= min(to, len(h.left)-1); day++ {
+		left := h.left[day]
+		for _, o := range h.orders {
+			if o.on >= without && o.comes <= day {
+				left -= o.count
+			}
+		}
+		if left <= 0 {
+			return day, true
+		}
+	}
+	return 0, false
+}
+
+func (h *history) scoreOrders() (s score) {
+	s.years = scoredDays / 365
+	onAlarm := map[int]bool{}
+	for _, day := range h.alarms {
+		onAlarm[day] = true
+	}
+	for _, o := range h.orders {
+		if !onAlarm[o.on] { // it ran empty, and nothing had been said
+			s.exhaustions++
+			continue
+		}
+		if o.on+fairHorizon >= h.last {
+			continue // how it would have ended is not known
+		}
+		s.alarms++
+		day, ok := h.emptied(o.on, o.on+fairHorizon, o.on)
+		if !ok {
+			s.falseAlarms++
+			continue
+		}
+		s.exhaustions++
+		if day-o.on >= h.lead {
+			s.inTime++
+		}
+	}
+	return s
+}
+
+func (h *history) scoreEpisodes() (s score) {
+	s.years = scoredDays / 365
+	for day := warmDays + h.lead; day < h.last; day++ { // before that there were no forecasts
+		if h.left[day] <= 0 && h.left[day-1] > 0 {
+			s.exhaustions++
+			if h.warned(day) {
+				s.inTime++
+			}
+		}
+	}
+	for i := 0; i < len(h.alarms); {
+		begins := h.alarms[i]
+		s.alarms++
+		_, ok := h.emptied(begins, begins+fairHorizon, h.last)
+		if !ok && begins+fairHorizon < h.last {
+			s.falseAlarms++
+		}
+		for i++; i < len(h.alarms) && h.alarms[i]-h.alarms[i-1] <= quietDays && h.alarms[i] <= begins+fairHorizon; i++ {
+		}
+	}
+	return s
+}
+
+// warned reports whether an alarm stood when there was just time enough to act on it.
+func (h *history) warned(emptyOn int) bool {
+	for _, day := range h.alarms {
+		if day <= emptyOn-h.lead && day >= emptyOn-h.lead-quietDays {
+			return true
+		}
+	}
+	return false
+}
+
+// backtests runs worlds in which the pool is from clearly too small to just sufficient.
+func backtests(worlds int, alarm func(PoolFacts, *rand.Rand) bool) (total score) {
+	for seed := range worlds {
+		w := newWorld(uint64(seed))
+		w.capacity = w.most() * (80 + 5*(seed/2%6)) / 100
+		total.add(backtest(w, seed%2 == 1, alarm))
+	}
+	return total
+}
+
+// quickAlarm is the alarm, but where the worst of some paths leaves more than half of the pool's numbers it does not
+// try a thousand: demand would have to be more than twice that of the worst.
+func quickAlarm(f PoolFacts, rng *rand.Rand) bool {
+	f.Horizon = f.lastInLead()
+	if few := f.predict(rng, 25); 2*few.least() > f.Free {
+		return false
+	}
+	return f.predict(rng, paths).Alarm()
+}
+
+func TestForecastIsInTime(t *testing.T) {
+	worlds := 24
+	if underRace() {
+		worlds = 4
+	}
+	if os.Getenv("TORTURE") != "" {
+		worlds = 400
+	}
+	s := backtests(worlds, quickAlarm)
+	t.Logf("%+v", s)
+	if !s.good() || s.exhaustions < worlds/2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+var _ = deposit.Day("")
