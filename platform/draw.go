@@ -54,3 +54,11 @@ func poisson(rng *rand.Rand, mean float64) int {
 		}
 	}
 }
+
+// crowded draws a count of the given mean whose variance is larger than that by a factor of 1 + excess.
+func crowded(rng *rand.Rand, mean, excess float64) int {
+	if mean > 0 && excess > 0.01 {
+		mean = gamma(rng, mean/excess) * excess
+	}
+	return poisson(rng, mean)
+}

@@ -24,14 +24,20 @@ type PoolFacts struct {
 
 	Arrivals []int        // numbers asked for on each of the days before today, yesterday last; FactDays of them
 	Openings []LotOpening // the lots announced and not opened yet
-	Sizes    []int        // of each lot opened of late: the bids that asked for a number; lots without any count as 0
-	Ahead    []int        // of the bids on those lots: working days between asking and the opening
+	Opened   []LotOpening // the lots opened in the last LotDays, those included that no bid asked this pool for a number for
+	Ahead    []int        // of bids on lots opened of late: working days between asking and the opening
 	Notice   []int        // of lots announced of late: days between announcement and opening
 	Holds    []int        // of numbers released of late: days between the start of the lease and the release
 }
 
 // FactDays is how far back a forecast looks at arrivals: four whole weeks (safety.md §4).
 const FactDays = 28
+
+// LotDays is how far back it looks at lots: half a year shows how they crowd on single days. How many bids a lot draws is taken
+// from the last sizeDays only.
+const LotDays = 182
+
+const sizeDays = 2 * FactDays
 
 // NumbersOn says how many numbers are free from a day on.
 type NumbersOn struct {
@@ -46,7 +52,7 @@ type HeldNumbers struct {
 	Count   int
 }
 
-// LotOpening is a lot that is announced, and what has asked for numbers of this pool so far because of it.
+// LotOpening is the day of a lot's opening, to come or past, and how many of its bids have asked for numbers of this pool.
 type LotOpening struct {
 	Day  deposit.Day
 	Bids int

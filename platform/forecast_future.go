@@ -21,6 +21,7 @@ type future struct {
 	bids   gammaPrior // how many bids a lot draws
 	sizeAs float64    // how well the mean of that is known, as the shape of a gamma of mean 1
 	rateAs float64    // how well the rate of new lots is known, likewise
+	crowd  float64    // how much more the lots of a day vary in number than by chance alone; 0: not at all
 
 	due  []int     // of the path that runs: numbers that come back on a day
 	rate []float64 // of the path that runs: bids expected on a day
@@ -74,6 +75,9 @@ func daysFrom(from, to deposit.Day) int { return int(to.Start().Sub(from.Start()
 // hold adds numbers under lease, unless none of them can be back within the horizon. One that has been held longer than
 // any other was is not counted on.
 func (u *future) hold(today deposit.Day, h HeldNumbers) {
+	if u.rest > u.days {
+		return
+	}
 	from := daysFrom(today, h.From)
 	least := max(0, -from)
 	if h.OpensOn != "" {
@@ -88,7 +92,8 @@ func (u *future) hold(today deposit.Day, h HeldNumbers) {
 
 // expect lays out which lots will be opened when, and on which days their bids ask for numbers.
 func (u *future) expect(f PoolFacts) {
-	size, sizeVar := moments(f.Sizes)
+	sizes := f.sizes()
+	size, sizeVar := moments(sizes)
 	if size == 0 {
 		size, sizeVar = 1, 1
 	}
@@ -97,10 +102,11 @@ func (u *future) expect(f PoolFacts) {
 		u.bids.shape = min(mostShape, size*size/(sizeVar-size))
 	}
 	u.bids.rate = u.bids.shape / size
-	u.sizeAs = shapeOfMean(len(f.Sizes), size, sizeVar)
+	u.sizeAs = shapeOfMean(len(sizes), size, sizeVar)
 
 	c := newCalendar(f.Today, f.Works, u.days)
 	perDay := u.expectRate(f)
+	u.crowd = f.crowd()
 	notice := slices.Sorted(slices.Values(f.Notice))
 	byDay := map[int]*openingFuture{}
 	for _, o := range f.Openings {
@@ -127,6 +133,39 @@ func (u *future) expect(f PoolFacts) {
 			u.openings = append(u.openings, *o)
 		}
 	}
+}
+
+// sizes is how many bids each lot drew of those opened of late.
+func (f PoolFacts) sizes() (sizes []int) {
+	since := f.Today.Add(-sizeDays)
+	for _, lot := range f.Opened {
+		if lot.Day >= since {
+			sizes = append(sizes, lot.Bids)
+		}
+	}
+	return sizes
+}
+
+// crowd is by how much the variance of the number of lots opened on a working day exceeds its mean, in means: where lots
+// come in programmes, a day has none or twenty.
+func (f PoolFacts) crowd() float64 {
+	byDay := map[deposit.Day]int{}
+	first := f.Today
+	for _, lot := range f.Opened {
+		byDay[lot.Day]++
+		first = min(first, lot.Day)
+	}
+	var counts []int
+	for day := first; day < f.Today; day = day.Add(1) {
+		if f.Works(day) {
+			counts = append(counts, byDay[day])
+		}
+	}
+	mean, variance := moments(counts)
+	if mean == 0 {
+		return 0
+	}
+	return max(0, variance/mean-1)
 }
 
 // expectRate is how many bids come on a working day.
@@ -277,7 +316,7 @@ func (u *future) expectBids(rng *rand.Rand) {
 		if o.lots > 0 {
 			bids = gamma(rng, float64(o.lots)*u.bids.shape+float64(o.bids)) / (u.bids.rate + o.past)
 		}
-		if n := poisson(rng, o.unseen*rate); n > 0 {
+		if n := crowded(rng, o.unseen*rate, u.crowd); n > 0 {
 			bids += gamma(rng, float64(n)*u.bids.shape) / u.bids.rate / math.Max(1-o.past, 0.1)
 		}
 		for _, c := range o.coming {

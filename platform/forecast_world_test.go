@@ -17,6 +17,7 @@ type world struct {
 	lead       int // the bank's, in days
 	quarantine int
 	capacity   int // numbers at the beginning
+	wears      int // the bank closes one in so many of the numbers released; 0 for none
 }
 
 type worldLot struct{ announced, opens, size int }
@@ -49,19 +50,26 @@ var restDays = func() []bool {
 	return rest
 }()
 
-func worldWorks(day deposit.Day) bool {
-	n := daysFrom(worldBegins, day)
-	return n < 0 || !restDays[n]
-}
+// worldDays are the days' names, and restNames those of the days of rest.
+var worldDays, restNames = func() (days []deposit.Day, rest map[deposit.Day]bool) {
+	rest = map[deposit.Day]bool{}
+	for n, rests := range restDays {
+		days = append(days, worldBegins.Add(n))
+		rest[days[n]] = rests
+	}
+	return days, rest
+}()
+
+func worldWorks(day deposit.Day) bool { return !restNames[day] }
 
 // season is how busy a time of the year is: a rush before the year's end, a lull around the Spring Festival.
 func season(day int) float64 {
 	for _, eve := range springFestivals {
-		if since := day - daysFrom(worldBegins, eve); since > -15 && since < 25 {
+		if worldDays[max(0, day-25)] < eve && eve < worldDays[day+15] {
 			return 0.4
 		}
 	}
-	if date := worldBegins.Add(day)[5:]; date >= "11-01" {
+	if date := worldDays[day][5:]; date >= "11-01" {
 		return 1.6
 	}
 	return 1
@@ -69,7 +77,7 @@ func season(day int) float64 {
 
 func newWorld(seed uint64) *world {
 	rng := rand.New(rand.NewPCG(seed, 4))
-	w := &world{bids: map[int][]worldBid{}, last: warmDays + scoredDays, quarantine: 90, lead: []int{5, 10, 15}[rng.IntN(3)]}
+	w := &world{bids: map[int][]worldBid{}, last: warmDays + scoredDays, quarantine: 90, lead: []int{5, 10, 15}[rng.IntN(3)], wears: []int{0, 0, 3, 5}[rng.IntN(4)]}
 	perDay, bidders := 0.8+2.5*rng.Float64(), 4+6*rng.Float64()
 	growsOn, growth := warmDays+rng.IntN(scoredDays), 1+rng.Float64() // up to twice as many lots from one day on
 	for day := range w.last {
@@ -149,6 +157,8 @@ type pool struct {
 	lotBids map[int]int // by lot
 	ahead   []worldAsked
 	holds   []worldHold
+
+	released int
 }
 
 type worldLease struct{ from, lot, releases int }
@@ -185,7 +195,9 @@ func (p *pool) live() {
 			still = append(still, l)
 			continue
 		}
-		p.resting[p.today+p.quarantine]++
+		if p.released++; p.wears == 0 || p.released%p.wears > 0 {
+			p.resting[p.today+p.quarantine]++
+		}
 		p.holds = append(p.holds, worldHold{p.today, p.today - l.from})
 	}
 	p.leases = still
@@ -201,14 +213,12 @@ func workingDaysBetween(from, to int) (n int) {
 	return n
 }
 
-func day(n int) deposit.Day { return worldBegins.Add(n) }
-
 // facts is what is known this morning.
 func (p *pool) facts() PoolFacts {
-	f := PoolFacts{Today: day(p.today), Works: worldWorks, LeadDays: p.lead, Quarantine: p.quarantine, Free: p.free, Waiting: len(p.queue)}
+	f := PoolFacts{Today: worldDays[p.today], Works: worldWorks, LeadDays: p.lead, Quarantine: p.quarantine, Free: p.free, Waiting: len(p.queue)}
 	for _, coming := range []map[int]int{p.resting, p.ordered} {
 		for on, count := range coming {
-			f.Back = append(f.Back, NumbersOn{day(on), count})
+			f.Back = append(f.Back, NumbersOn{worldDays[on], count})
 		}
 	}
 	f.Held = p.held()
@@ -218,9 +228,9 @@ func (p *pool) facts() PoolFacts {
 			break // they stand in the order of their announcement
 		}
 		if lot.opens >= p.today {
-			f.Openings = append(f.Openings, LotOpening{day(lot.opens), p.lotBids[i]})
-		} else if lot.opens >= p.today-2*FactDays {
-			f.Sizes = append(f.Sizes, p.lotBids[i])
+			f.Openings = append(f.Openings, LotOpening{worldDays[lot.opens], p.lotBids[i]})
+		} else if lot.opens >= p.today-LotDays {
+			f.Opened = append(f.Opened, LotOpening{worldDays[lot.opens], p.lotBids[i]})
 		}
 		if lot.announced >= p.today-2*FactDays {
 			f.Notice = append(f.Notice, lot.opens-lot.announced)
@@ -241,7 +251,7 @@ func (p *pool) facts() PoolFacts {
 
 func (p *pool) held() (held []HeldNumbers) {
 	for _, l := range p.leases { // in the order of their beginning
-		from, opens := day(l.from), day(p.lots[l.lot].opens)
+		from, opens := worldDays[l.from], worldDays[p.lots[l.lot].opens]
 		if n := len(held); n > 0 && held[n-1].From == from && held[n-1].OpensOn == opens {
 			held[n-1].Count++
 		} else {
@@ -254,7 +264,9 @@ func (p *pool) held() (held []HeldNumbers) {
 // most is how many numbers the world needs at most at one time, in quarantine or not, if nobody ever waits.
 func (w *world) most() int {
 	const plenty = 1 << 30
-	p, most := w.fill(plenty), 0
+	unworn := *w
+	unworn.wears = 0
+	p, most := unworn.fill(plenty), 0
 	for p.today < w.last {
 		p.live()
 		if p.today > warmDays {
