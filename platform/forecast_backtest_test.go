@@ -25,8 +25,6 @@ func (s *score) add(other score) {
 	s.worstWorld = max(s.worstWorld, other.falseAlarms)
 }
 
-var debugMiss = func(a ...any) {}
-
 func (s score) good() bool {
 	return 100*s.inTime >= 99*s.exhaustions && s.falseAlarms <= 2*s.years
 }
@@ -128,9 +126,6 @@ func (h *history) scoreOrders() (s score) {
 			continue
 		}
 		s.exhaustions++
-		if day-o.on < h.lead {
-			debugMiss("order", o, "empty", day, "lead", h.lead, "cap", h.capacity, "left", h.left[o.on-5:day+3], "orders", h.orders)
-		}
 		if day-o.on >= h.lead {
 			s.inTime++
 		}
@@ -143,9 +138,6 @@ func (h *history) scoreEpisodes() (s score) {
 	for day := warmDays + h.lead; day < h.last; day++ { // before that there were no forecasts
 		if h.left[day] <= 0 && h.left[day-1] > 0 {
 			s.exhaustions++
-			if !h.warned(day) {
-				debugMiss("nobody", day, "lead", h.lead, "cap", h.capacity, "left", h.left[day-20:day+3])
-			}
 			if h.warned(day) {
 				s.inTime++
 			}
@@ -195,7 +187,6 @@ func quickAlarm(f PoolFacts, rng *rand.Rand) bool {
 }
 
 func TestForecastIsInTime(t *testing.T) {
-	debugMiss = func(a ...any) { t.Log(a...) }
 	worlds := 24
 	if underRace() {
 		worlds = 4
