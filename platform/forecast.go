@@ -67,7 +67,7 @@ type Prediction struct {
 	// The days by which 10, 50 and 90 % of the paths have run empty; "" where that is beyond the horizon.
 	EmptyEarly, EmptyMiddle, EmptyLate deposit.Day
 
-	EmptyInLead int // of Paths, those that run empty before numbers ordered on the next working day could be there
+	EmptyInLead int // of Paths, those that run empty before numbers could be there that are asked for within four working days
 	EmptySoon   int // of Paths, those that run empty within FactDays after that
 
 	// Need is how many numbers the pool should have altogether by Little's law, without any simulation: arrivals a day ×
@@ -85,7 +85,8 @@ type FreeOn struct {
 	Low, Middle, High int
 }
 
-// Alarm reports whether the chance to run empty within the bank's lead time is above 1 %: more numbers must be asked for now.
+// Alarm reports whether the chance to run empty within the bank's lead time, from when a centre can have asked, is above
+// 1 %: more numbers must be asked for now.
 func (p Prediction) Alarm() bool { return 100*p.EmptyInLead > p.Paths }
 
 // PoolColour is the state of a pool in a word: all of it that may be shown before openings (safety.md §7.4).
@@ -176,17 +177,24 @@ func (f PoolFacts) seen(day int) deposit.Day {
 // tenths is the value that n tenths of a sorted list do not exceed.
 func tenths[T any](sorted []T, n int) T { return sorted[(n*len(sorted)+9)/10-1] }
 
-// lastInLead is the last day on which it would be too late to ask the bank on the next working day. A forecast is read
-// on working days: what has to be asked for during a holiday has to be asked for before it.
+// lastInLead is the last day on which numbers would come too late if the bank were asked on the last of the working days
+// that a centre has to act on an alarm. Rest days only come on top: what has to be asked for during a holiday has to be
+// asked for before it.
 func (f PoolFacts) lastInLead() int {
-	rest := 0
-	for rest < mostRest && !f.Works(f.Today.Add(rest+1)) {
-		rest++
+	day := 0
+	for worked := 0; worked < daysToAct && day < mostRest; {
+		if day++; f.Works(f.Today.Add(day)) {
+			worked++
+		}
 	}
-	return f.LeadDays + rest
+	return day + f.LeadDays - 1
 }
 
-// mostRest bounds the search for the next working day; the longest rest there was, of spring 2020, had 10 days.
+// daysToAct is how many working days pass at most until numbers are asked for: an alarm is read, somebody decides, the
+// bank is written to, and the next forecast comes too late for all that.
+const daysToAct = 4
+
+// mostRest bounds the search for working days; the longest rest there was, of spring 2020, had 10 days.
 const mostRest = 30
 
 func (f PoolFacts) need() int {
@@ -203,13 +211,4 @@ func sum(all []int) (total int) {
 		total += n
 	}
 	return total
-}
-
-// least is the lowest value that a path in ten reaches.
-func (p Prediction) least() int {
-	least := math.MaxInt
-	for _, f := range p.Free {
-		least = min(least, f.Low)
-	}
-	return least
 }

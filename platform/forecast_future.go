@@ -62,7 +62,9 @@ func newFuture(f PoolFacts) *future {
 			u.back[day] += b.Count
 		}
 	}
-	u.holds = slices.Sorted(slices.Values(f.Holds))
+	if u.rest <= u.days { // else nothing that is given back is free again within the horizon
+		u.holds = slices.Sorted(slices.Values(f.Holds))
+	}
 	for _, h := range f.Held {
 		u.hold(f.Today, h)
 	}
@@ -75,7 +77,7 @@ func daysFrom(from, to deposit.Day) int { return int(to.Start().Sub(from.Start()
 // hold adds numbers under lease, unless none of them can be back within the horizon. One that has been held longer than
 // any other was is not counted on.
 func (u *future) hold(today deposit.Day, h HeldNumbers) {
-	if u.rest > u.days {
+	if len(u.holds) == 0 {
 		return
 	}
 	from := daysFrom(today, h.From)
