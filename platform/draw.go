@@ -19,7 +19,8 @@ func gamma(rng *rand.Rand, shape float64) float64 {
 			continue
 		}
 		v = v * v * v
-		if math.Log(1-rng.Float64()) < x*x/2+d-d*v+d*math.Log(v) {
+		u := 1 - rng.Float64()
+		if u < 1-0.0331*x*x*x*x || math.Log(u) < x*x/2+d-d*v+d*math.Log(v) {
 			return d * v
 		}
 	}
@@ -55,10 +56,30 @@ func poisson(rng *rand.Rand, mean float64) int {
 	}
 }
 
-// crowded draws a count of the given mean whose variance is larger than that by a factor of 1 + excess.
-func crowded(rng *rand.Rand, mean, excess float64) int {
-	if mean > 0 && excess > 0.01 {
-		mean = gamma(rng, mean/excess) * excess
+// crowded draws a count of the given mean whose variance is larger than that by a factor of 1 + excess: a Poisson number of
+// crowds, each of a size from the logarithmic distribution, which makes the sum negative binomial.
+func crowded(rng *rand.Rand, mean, excess float64) (n int) {
+	if excess < 0.01 {
+		return poisson(rng, mean)
 	}
-	return poisson(rng, mean)
+	for range poisson(rng, mean/excess*math.Log1p(excess)) {
+		n += logarithmic(rng, excess/(1+excess))
+	}
+	return n
+}
+
+// logarithmic draws from the logarithmic distribution of parameter p by Kemp's algorithm LK (1981).
+func logarithmic(rng *rand.Rand, p float64) int {
+	v := 1 - rng.Float64()
+	if v >= p {
+		return 1
+	}
+	q := -math.Expm1(rng.Float64() * math.Log1p(-p))
+	switch {
+	case v > q:
+		return 1
+	case v > q*q:
+		return 2
+	}
+	return int(1 + math.Log(v)/math.Log(q))
 }

@@ -92,9 +92,9 @@ func newWorld(seed uint64) *world {
 		for range poisson(rng, busy) {
 			w.announce(rng, day, w.notice(rng), bidders*(1+0.1*years))
 		}
-		if rng.IntN(60) == 0 { // a programme: many lots on one day
-			notice := w.notice(rng)
-			for range 8 + rng.IntN(13) {
+		if rng.IntN(50) == 0 { // a programme: many lots on one day, for all of which the law asks twenty days
+			notice := 20 + rng.IntN(16)
+			for range 20 + rng.IntN(41) {
 				w.announce(rng, day, notice, bidders*(1+0.1*years))
 			}
 		}
