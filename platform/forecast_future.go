@@ -96,15 +96,15 @@ func (u *future) hold(today deposit.Day, h HeldNumbers) {
 func (u *future) expect(f PoolFacts) {
 	sizes := f.sizes()
 	size, sizeVar := moments(sizes)
-	if size == 0 {
-		size, sizeVar = 1, 1
+	u.sizeAs = shapeOfMean(len(sizes), size, sizeVar)
+	if size == 0 { // nothing is known of lots: each bid is one, and how many come is known from the arrivals alone
+		size, sizeVar, u.sizeAs = 1, 1, mostShape
 	}
 	u.bids.shape = mostShape
 	if sizeVar > size {
 		u.bids.shape = min(mostShape, size*size/(sizeVar-size))
 	}
 	u.bids.rate = u.bids.shape / size
-	u.sizeAs = shapeOfMean(len(sizes), size, sizeVar)
 
 	c := newCalendar(f.Today, f.Works, u.days)
 	perDay := u.expectRate(f)
