@@ -216,6 +216,46 @@ func TestForecastIsInTime(t *testing.T) {
 	}
 }
 
+// What is said of one path in ten happens in about one case of ten: in worlds with plenty of numbers, the days after a
+// forecast are held against its quantiles.
+func TestForecastIsCalibrated(t *testing.T) {
+	if underRace() {
+		t.Skip("it is about figures, and one goroutine's")
+	}
+	cases, low, middle, high := 0, 0, 0, 0
+	for seed := range 6 {
+		w, rng := newWorld(uint64(seed)), seeded()
+		p, on := w.fill(1<<20), map[int]FreeOn{}
+		for p.today < w.last {
+			if p.today >= warmDays && p.today%5 == 0 {
+				f := p.facts()
+				f.Horizon = w.lead
+				on[p.today+w.lead] = f.predict(rng, 200).Free[w.lead]
+			}
+			p.live()
+			if said, ok := on[p.today-1]; ok {
+				cases++
+				low += countIf(p.free <= said.Low)
+				middle += countIf(p.free <= said.Middle)
+				high += countIf(p.free <= said.High)
+			}
+		}
+	}
+	t.Logf("%d cases: %d below the lower, %d below the middle, %d below the upper", cases, low, middle, high)
+	for at, n := range map[int]int{10: low, 50: middle, 90: high} {
+		if percent := 100 * n / cases; percent < at-7 || percent > at+7 {
+			t.Errorf("below the %d %% line are %d %%", at, percent)
+		}
+	}
+}
+
+func countIf(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 func TestTortureForecastIsInTime(t *testing.T) {
 	if os.Getenv("TORTURE") == "" {
 		t.Skip("minutes; TORTURE=1 runs it")

@@ -146,7 +146,6 @@ func workingDaysBefore(day, n int) int {
 // pool is a world's pool as one day begins: what a centre knows of it, and nothing else.
 type pool struct {
 	*world
-	rng     *rand.Rand
 	today   int
 	free    int
 	queue   []worldBid
