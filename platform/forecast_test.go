@@ -95,6 +95,13 @@ func TestPredictionOfSimplePools(t *testing.T) {
 		colour PoolColour
 		empty  deposit.Day // by half of the paths
 	}{
+		{"a hundred lots, none of which ever drew a bid from this pool", with(func(f *PoolFacts) {
+			f.Free = 10
+			for i := range 100 {
+				f.Opened = append(f.Opened, LotOpening{f.Today.Add(-1 - i%40), 0})
+				f.Openings = append(f.Openings, LotOpening{f.Today.Add(1 + i%20), 0})
+			}
+		}), PoolGreen, ""},
 		{"one number and nobody comes", with(func(f *PoolFacts) { f.Free = 1 }), PoolGreen, ""},
 		{"nothing is free", quiet, PoolRed, "2026-06-10"},
 		{"all that is free is waited for", with(func(f *PoolFacts) { f.Free, f.Waiting = 3, 3 }), PoolRed, "2026-06-10"},
