@@ -41,14 +41,19 @@ func unseen(ctx context.Context, r sqldb.Reader, all, fresh []Sighting) (rest []
 // unknownConflicts leaves out the contradictions that are kept already.
 func unknownConflicts(ctx context.Context, r sqldb.Reader, all []Conflict) ([]Conflict, error) {
 	there := map[string]bool{}
-	for _, c := range all {
-		rows, err := conflicts.All(ctx, r, "WHERE entry_id = ? AND digest = ?", c.EntryID, c.Digest)
-		if err != nil {
-			return nil, err
-		}
+	ids := make([]sqldb.ID, len(all))
+	for i, c := range all {
+		ids[i] = c.EntryID
+	}
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		rows, err := conflicts.All(ctx, r, "WHERE entry_id IN "+in, args...)
 		for _, known := range rows {
 			there[known.EntryID.String()+known.Digest] = true
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return first(all, there, func(c Conflict) string { return c.EntryID.String() + c.Digest }), nil
 }

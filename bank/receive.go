@@ -15,10 +15,13 @@ import (
 )
 
 // Desk keeps what banks send: the bytes as received, the entries read from them, and who saw which entry when.
-type Desk struct{ db *sqldb.DB }
+type Desk struct {
+	db     *sqldb.DB
+	arrive func(ctx context.Context, by string, a *arrival) error
+}
 
 // NewDesk makes the desk.
-func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db} }
+func NewDesk(db *sqldb.DB) *Desk { return &Desk{db, sqldb.Jointly(db, arrive)} }
 
 // StoredMessage is a message as it is kept.
 type StoredMessage struct {
@@ -106,38 +109,24 @@ type Receipt struct {
 	Entries   int  // how many of its entries are new
 }
 
-// Receive keeps a message and its entries in one transaction, whose commit it shares with whoever waits. Only when it
-// returns without error may the bank hear "received". The same message again is answered as before; the same id with
-// other bytes is refused (replay_differs).
+// Receive keeps a message and its entries in one transaction, whose commit and whose look-ups it shares with whoever
+// waits. Only when it returns without error may the bank hear "received". The same message again is answered as before;
+// the same id with other bytes is refused (replay_differs).
 func (d *Desk) Receive(ctx context.Context, m Message) (Receipt, error) {
-	var receipt Receipt
-	err := d.db.Write(ctx, m.Bank, func(tx *sqldb.Tx) error {
-		receipt = Receipt{}
-		known, err := messages.One(ctx, tx, "WHERE bank = ? AND external_id = ?", m.Bank, m.ExternalID)
-		if err == nil {
-			if known.SHA256 != hash(m.Raw) {
-				return deposit.Refuse(deposit.Invalid, "replay_differs", "报文编号 ", m.ExternalID, " 已用于另一份内容；请换用新的编号重发")
-			}
-			receipt = Receipt{MessageID: known.ID, Outcome: known.Outcome, Replayed: true}
-			return nil
-		}
-		if !errors.Is(err, sqldb.ErrNone) {
-			return err
-		}
-		receipt.MessageID = tx.NewID()
-		stored, err := store(ctx, tx, m.Entries, FromNotice, receipt.MessageID, 0)
-		if err != nil {
-			return err
-		}
-		receipt.Entries, receipt.Outcome = stored.fresh, stored.outcome()
-		return messages.Insert(ctx, tx, keep(&m, tx, receipt.MessageID, receipt.Outcome, nil))
-	})
-	return receipt, err
+	a := &arrival{Message: m}
+	a.SHA256, a.Size = hash(m.Raw), int64(len(m.Raw))
+	if err := d.arrive(ctx, m.Bank, a); err != nil {
+		return Receipt{}, err
+	}
+	return a.receipt, a.refused
 }
 
 // Refuse keeps a message that was not understood or not trusted, with the reason. A message that did not prove its
 // sender leaves its hash and the reason, not its bytes: a stranger must not fill the database or use up an id.
 func (d *Desk) Refuse(ctx context.Context, m Message, cause error) error {
+	if m.Raw != nil {
+		m.SHA256, m.Size = hash(m.Raw), int64(len(m.Raw))
+	}
 	return d.db.Write(ctx, m.Bank, func(tx *sqldb.Tx) error {
 		id := tx.NewID()
 		m := m
@@ -149,9 +138,7 @@ func (d *Desk) Refuse(ctx context.Context, m Message, cause error) error {
 func keep(m *Message, tx *sqldb.Tx, id sqldb.ID, outcome Outcome, cause error) StoredMessage {
 	stored := StoredMessage{ID: id, Bank: m.Bank, ExternalID: m.ExternalID, Source: m.Source, Kind: m.Kind, Outcome: outcome,
 		SHA256: m.SHA256, Size: m.Size, ReceivedAt: tx.Now, Body: m.Raw}
-	if m.Raw != nil {
-		stored.SHA256, stored.Size = hash(m.Raw), int64(len(m.Raw))
-	} else {
+	if m.Raw == nil {
 		stored.Body = []byte{}
 	}
 	if cause != nil {
@@ -250,27 +237,37 @@ func store(ctx context.Context, tx *sqldb.Tx, seen []Entry, source Source, file 
 
 // find looks up the entries that are stored already, by their identity.
 func find(ctx context.Context, r sqldb.Reader, seen []Entry) (map[Identity]Entry, error) {
-	type book struct {
-		bank, parent string
-		day          deposit.Day
-	}
-	serials := map[book][]any{}
-	for i := range seen {
-		b := book{seen[i].Bank, seen[i].ParentAccount, seen[i].BookingDate}
-		serials[b] = append(serials[b], seen[i].Serial)
-	}
 	known := make(map[Identity]Entry, len(seen))
-	for b, in := range serials {
-		rows, err := entries.All(ctx, r, "WHERE bank = ? AND parent_account = ? AND booking_date = ? AND serial IN "+sqldb.In(len(in)),
-			append([]any{b.bank, b.parent, b.day}, in...)...)
+	for p, serials := range pagesOf(seen) {
+		err := sqldb.Chunks(serials, func(in string, args []any) error {
+			rows, err := entries.All(ctx, r, "WHERE bank = ? AND parent_account = ? AND booking_date = ? AND serial IN "+in,
+				append([]any{p.bank, p.parent, p.day}, args...)...)
+			for i := range rows {
+				known[rows[i].Identity()] = rows[i]
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		for i := range rows {
-			known[rows[i].Identity()] = rows[i]
-		}
 	}
 	return known, nil
+}
+
+// page is an account's day, as entries name it.
+type page struct {
+	bank, parent string
+	day          deposit.Day
+}
+
+// pagesOf gives the serials of entries, by page.
+func pagesOf(seen []Entry) map[page][]string {
+	serials := map[page][]string{}
+	for i := range seen {
+		p := page{seen[i].Bank, seen[i].ParentAccount, seen[i].BookingDate}
+		serials[p] = append(serials[p], seen[i].Serial)
+	}
+	return serials
 }
 
 func conflictOf(tx *sqldb.Tx, s Sighting, e *Entry, fields []string) Conflict {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 )
@@ -23,22 +24,24 @@ func NewTable[T any](name, columns string, row func(*T) []any) Table[T] {
 	return Table[T]{name: name, columns: columns, width: strings.Count(columns, ",") + 1, row: row}
 }
 
-// rowsAtOnce is how many rows one INSERT carries: beyond some hundreds nothing is gained, and SQLite takes no more than
-// 32,766 parameters a statement.
+// rowsAtOnce is how many rows or values one statement carries at most: beyond some hundreds nothing is gained, and SQLite
+// takes no more than 32,766 parameters a statement.
 const rowsAtOnce = 400
 
 const mostParameters = 32766
 
-// Insert writes rows, however many, some hundreds a statement. ErrTaken where a key is there already.
+// Insert writes rows, however many, as many a statement as suits the engine. ErrTaken where a key is there already.
 func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
-	at := min(rowsAtOnce, mostParameters/t.width)
+	n, query := min(tx.lane.engine.inserts(), mostParameters/t.width), ""
 	for len(rows) > 0 {
-		n := min(at, len(rows))
+		if n > len(rows) || query == "" {
+			n = min(n, len(rows))
+			query = "INSERT INTO " + t.name + " (" + t.columns + ") VALUES " + Places(n, t.width)
+		}
 		args := make([]any, 0, n*t.width)
 		for i := range rows[:n] {
 			args = append(args, t.row(&rows[i])...)
 		}
-		query := "INSERT INTO " + t.name + " (" + t.columns + ") VALUES " + Places(n, t.width)
 		if _, err := tx.Exec(ctx, query, args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", t.name, err)
 		}
@@ -182,18 +185,22 @@ func (w *wallTime) Scan(src any) error {
 	return err
 }
 
-// Chunks calls f with some hundreds of the values at a time: the IN list for them, and the values as arguments.
+// Chunks calls f with some hundreds of the values at a time: the IN list for them, and the values as arguments. The last
+// value may stand there several times: lists of few lengths are few texts, which stay prepared.
 func Chunks[T any](values []T, f func(in string, args []any) error) error {
 	for len(values) > 0 {
 		n := min(rowsAtOnce, len(values))
-		args := make([]any, n)
-		for i, v := range values[:n] {
-			args[i] = v
+		args := make([]any, listLength(n))
+		for i := range args {
+			args[i] = values[min(i, n-1)]
 		}
-		if err := f(In(n), args); err != nil {
+		if err := f(In(len(args)), args); err != nil {
 			return err
 		}
 		values = values[n:]
 	}
 	return nil
 }
+
+// listLength is the next power of two, or the most there is.
+func listLength(n int) int { return min(1<<bits.Len(uint(n-1)), rowsAtOnce) }

@@ -19,7 +19,9 @@ const attempts = 8
 type waiter struct {
 	ctx  context.Context
 	by   string
-	f    func(*Tx) error
+	f    func(*Tx) error // nil where kind says what is to be done
+	kind *kind
+	work any
 	done chan error // holds one
 }
 
@@ -30,7 +32,11 @@ type waiter struct {
 //
 // ErrUnavailable means that the database is away or that the answer to the commit was lost: the rows may be there or not.
 func (db *DB) Write(ctx context.Context, by string, f func(*Tx) error) error {
-	w := &waiter{ctx: ctx, by: by, f: f, done: make(chan error, 1)}
+	return db.wait(&waiter{ctx: ctx, by: by, f: f, done: make(chan error, 1)})
+}
+
+// wait stands in the queue, and leads it when the lane is free.
+func (db *DB) wait(w *waiter) error {
 	db.mu.Lock()
 	db.queue = append(db.queue, w)
 	db.mu.Unlock()
@@ -38,14 +44,14 @@ func (db *DB) Write(ctx context.Context, by string, f func(*Tx) error) error {
 		select {
 		case err := <-w.done:
 			return err
-		case <-ctx.Done():
+		case <-w.ctx.Done():
 			if db.leave(w) {
-				return ctx.Err()
+				return w.ctx.Err()
 			}
 			return <-w.done // somebody runs it already; its outcome is the answer
 		case l := <-db.lane:
 			// This goroutine leads: it runs whoever waits, itself among them unless more than mostShared came before it.
-			db.run(context.WithoutCancel(ctx), l, db.take())
+			db.run(context.WithoutCancel(w.ctx), l, db.take())
 			db.lane <- l
 		}
 	}
@@ -129,21 +135,28 @@ func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []er
 	return l.commit(ctx)
 }
 
-// perform runs each function of the batch; failed says that one of them returned an error of its own.
+// perform runs each function of the batch, work of one kind together; failed says that one of them returned an error of
+// its own. With savepoints each is run apart, with one of its own. Whoever has left by now is left out.
 // The error is one that concerns the whole transaction.
 func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, savepoints bool) (failed bool, err error) {
 	now := db.Now()
 	for i, w := range batch {
+		outcome[i] = w.ctx.Err()
+	}
+	for _, part := range parts(batch, outcome, savepoints) {
 		if savepoints {
 			if _, err := l.exec(ctx, "SAVEPOINT one", nil); err != nil {
 				return failed, err
 			}
 		}
-		err := call(w.f, &Tx{By: w.by, Now: now, lane: l})
+		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l})
 		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
 			return failed, err
 		}
-		if outcome[i] = err; err == nil {
+		for _, i := range part.at {
+			outcome[i] = err
+		}
+		if err == nil {
 			continue
 		}
 		failed = true
