@@ -42,11 +42,10 @@ func (s *server) bankMessage(c *gin.Context) error {
 	case isRefusable(err):
 		return s.refuseMessage(c, b, m, err)
 	case err != nil:
-		return s.postpone(c, b, raw, err)
+		return s.postpone(c, b, m, err)
 	}
 	s.Judge()
-	if b.Adapter.Answer != nil {
-		s.answerBank(c, b, http.StatusOK, raw, bank.Answer{Outcome: receipt.Outcome, At: s.DB.Now()})
+	if s.answerBank(c, b, http.StatusOK, &m, bank.Answer{Outcome: receipt.Outcome}) {
 		return nil
 	}
 	c.JSON(http.StatusOK, Receipt{Message: receipt.MessageID, Outcome: receipt.Outcome, Entries: receipt.Entries})
@@ -89,32 +88,37 @@ func (s *server) refuseMessage(c *gin.Context, b *bank.Bank, m bank.Message, cau
 		kept = deposit.Refuse(deposit.Invalid, told.Code, told.Detail) // a broken or slow connection
 	}
 	if err := s.Bank.Refuse(ctx, m, kept); err != nil {
-		return s.postpone(c, b, m.Raw, err)
+		return s.postpone(c, b, m, err)
 	}
 	if told.Status >= http.StatusInternalServerError {
-		return s.postpone(c, b, m.Raw, cause)
+		return s.postpone(c, b, m, cause)
 	}
 	if b.Adapter.Answer == nil || !isRefusable(cause) || told.Status == http.StatusRequestEntityTooLarge {
 		return cause
 	}
-	s.answerBank(c, b, http.StatusOK, m.Raw, bank.Answer{Outcome: bank.Refused, Err: cause, At: s.DB.Now()})
+	s.answerBank(c, b, http.StatusOK, &m, bank.Answer{Outcome: bank.Refused, Err: cause})
 	return nil
 }
 
 // postpone says that the message could not be stored and must come again, in the bank's dialect if it has one. The
 // status is an error's all the same: never may a message be taken for received that is not.
-func (s *server) postpone(c *gin.Context, b *bank.Bank, raw []byte, cause error) error {
+func (s *server) postpone(c *gin.Context, b *bank.Bank, m bank.Message, cause error) error {
 	p := problemOf(cause)
 	if b.Adapter.Answer == nil || p.Status < http.StatusInternalServerError {
 		return cause
 	}
 	s.Log.Error("message not stored", "request", c.GetString(requestID), "bank", b.Code, "code", p.Code, "cause", cause)
 	c.Header("Retry-After", seconds(retryAfter))
-	s.answerBank(c, b, p.Status, raw, bank.Answer{Err: deposit.Refuse(deposit.Unavailable, p.Code, p.Detail), At: s.DB.Now()})
+	s.answerBank(c, b, p.Status, &m, bank.Answer{Err: deposit.Refuse(deposit.Unavailable, p.Code, p.Detail)})
 	return nil
 }
 
-func (s *server) answerBank(c *gin.Context, b *bank.Bank, status int, raw []byte, a bank.Answer) {
-	reply := b.Adapter.Answer(b, raw, a)
-	c.Data(status, reply.ContentType, reply.Body)
+// answerBank answers in the bank's dialect; false where it has no words for that.
+func (s *server) answerBank(c *gin.Context, b *bank.Bank, status int, m *bank.Message, a bank.Answer) bool {
+	a.At = s.DB.Now()
+	reply := b.Answer(m, m.Raw, a)
+	if reply != nil {
+		c.Data(status, reply.ContentType, reply.Body)
+	}
+	return reply != nil
 }

@@ -34,6 +34,11 @@ type Adapter struct {
 
 	// Calls are the questions of ours that the bank answers. nil: it is only listened to.
 	Calls *Calls
+
+	// read and answer are Notice and Answer for a dialect whose answer repeats something of the message: what read has taken
+	// apart, as far as it went, answer need not take apart again. nil: Notice and Answer do.
+	read   func(b *Bank, raw []byte) (found []Entry, read any, err error)
+	answer func(read any, a Answer) Reply
 }
 
 // Sink takes a statement file apart. Begin opens a statement, Entry gives its booked entries in the file's order, each good

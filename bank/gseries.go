@@ -17,7 +17,7 @@ import (
 
 // gseries is the trading centres' dialect G: root/head and root/body in GBK, over HTTP or behind a length prefix over TCP
 // (ServeFrames). It has no seal of its own and no end-of-day file.
-var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer, Calls: gCalls, Payout: gPaying}
+var gseries = &Adapter{Name: "gseries", Title: "G 系列 XML（GBK）", Notice: gNotice, Answer: gAnswer, read: gRead, answer: gAnswerTo, Calls: gCalls, Payout: gPaying}
 
 // The messages a bank sends us.
 const (
@@ -28,10 +28,22 @@ const (
 
 // gNotice reads a credit notice (G00001), or a link test (G00009), which holds no entry.
 func gNotice(b *Bank, raw []byte) ([]Entry, error) {
+	found, _, err := gRead(b, raw)
+	return found, err
+}
+
+// gRead is gNotice that gives the fields as well.
+func gRead(b *Bank, raw []byte) ([]Entry, any, error) {
 	m, err := parseG(raw)
 	if err != nil {
-		return nil, err
+		return nil, m, err
 	}
+	found, err := m.notice(b)
+	return found, m, err
+}
+
+// notice reads what a message tells.
+func (m gMessage) notice(b *Bank) ([]Entry, error) {
 	switch code := m.head("TransCode"); code {
 	case gCredit:
 		entry, err := m.credit()
@@ -164,6 +176,12 @@ func (m gMessage) set(path, text string) bool {
 // 99 not stored (the bank is to send it again).
 func gAnswer(_ *Bank, raw []byte, a Answer) Reply {
 	request, _ := parseG(raw) // of a broken message: as far as it went
+	return gAnswerTo(request, a)
+}
+
+// gAnswerTo is gAnswer to what was read of a message: a gMessage.
+func gAnswerTo(read any, a Answer) Reply {
+	request := read.(gMessage)
 	code := request.head("TransCode")
 	if code != gLinkTest && code != gRefunded {
 		code = gCredit

@@ -44,6 +44,21 @@ type Message struct {
 	Size       int64  // bytes received
 	At         time.Time
 	Entries    []Entry // complete and checked, in the message's order, without ID and FirstSeen
+
+	read any // for the answer, what the dialect has taken apart; nil where it has not or need not
+}
+
+// Answer is what the bank's dialect says back to a message, whose bytes were raw; nil where it says nothing.
+func (b *Bank) Answer(m *Message, raw []byte, a Answer) *Reply {
+	switch {
+	case b.Adapter.Answer == nil:
+		return nil
+	case m.read == nil:
+		reply := b.Adapter.Answer(b, raw, a)
+		return &reply
+	}
+	reply := b.Adapter.answer(m.read, a)
+	return &reply
 }
 
 // Open believes, decodes and checks a message; it is pure. On an error the message holds what is to be kept: everything
@@ -61,7 +76,8 @@ func (b *Bank) Open(s Sealed) (Message, error) {
 	if m.ExternalID == "" {
 		m.ExternalID = m.SHA256
 	}
-	found, err := b.read(s.Raw)
+	found, read, err := b.read(s.Raw)
+	m.read = read
 	if err != nil {
 		return m, err
 	}
@@ -74,31 +90,39 @@ func (b *Bank) Open(s Sealed) (Message, error) {
 
 // read has the adapter read a message and admits each of its entries; one that is not admitted refuses the message.
 // An adapter that panics is our fault and must cost neither the message nor the service.
-func (b *Bank) read(raw []byte) (found []Entry, err error) {
+func (b *Bank) read(raw []byte) (found []Entry, read any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			found, err = nil, fmt.Errorf("bank: adapter %s panicked: %v", b.Adapter.Name, p)
 		}
 	}()
 	if b.Notices == None || b.Adapter.Notice == nil {
-		return nil, deposit.Refuse(deposit.Invalid, "notices_not_expected", "该银行未配置接收到账通知（banks.yaml 的 notices）")
+		return nil, nil, deposit.Refuse(deposit.Invalid, "notices_not_expected", "该银行未配置接收到账通知（banks.yaml 的 notices）")
 	}
 	if len(trimPadding(raw)) == 0 {
-		return nil, deposit.Refuse(deposit.Invalid, "message_empty", "报文为空")
+		return nil, nil, deposit.Refuse(deposit.Invalid, "message_empty", "报文为空")
 	}
-	found, err = b.Adapter.Notice(b, raw)
+	if b.Adapter.read != nil {
+		found, read, err = b.Adapter.read(b, raw)
+	} else {
+		found, err = b.Adapter.Notice(b, raw)
+	}
 	if err != nil {
-		return nil, err
+		return nil, read, err
 	}
+	return found, read, b.admitNotices(found)
+}
+
+func (b *Bank) admitNotices(found []Entry) error {
 	if len(found) > 1 && b.Notices != Aggregate {
-		return nil, deposit.Refuse(deposit.Invalid, "aggregate_unexpected", "一份报文含 ", len(found), " 笔，而该银行配置为逐笔通知（notices: single）")
+		return deposit.Refuse(deposit.Invalid, "aggregate_unexpected", "一份报文含 ", len(found), " 笔，而该银行配置为逐笔通知（notices: single）")
 	}
 	for i := range found {
 		if err := b.admitNotice(&found[i]); err != nil {
-			return nil, inEntry(i, len(found), err)
+			return inEntry(i, len(found), err)
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // admitNotice admits a notified entry of an account of ours. On an account that is not in banks.yaml, under whatever

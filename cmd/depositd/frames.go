@@ -43,11 +43,11 @@ func (a *app) takeFrame(ctx context.Context, b *bank.Bank, raw []byte) []byte {
 	default:
 		answer = a.refuseFrame(ctx, b, m, answer.Err)
 	}
-	if b.Adapter.Answer == nil {
-		return nil
-	}
 	answer.At = a.db.Now()
-	return b.Adapter.Answer(b, raw, answer).Body
+	if reply := b.Answer(&m, raw, answer); reply != nil {
+		return reply.Body
+	}
+	return nil
 }
 
 // refuseFrame keeps a message that was not understood or not believed. Where it cannot be kept, it has to come again.
