@@ -16,17 +16,18 @@ import (
 )
 
 type benchCmd struct {
-	N       []int    `default:"10000,100000,1000000" placeholder:"N,…" help:"每档的规模：投标数，到账数与之相近"`
-	Section []string `placeholder:"NAME,…" help:"只测这些部分：${bench_sections}；默认全部"`
-	Runs    int      `default:"3" placeholder:"N" help:"每项轮流测几次，取最快的一次"`
-	Peers   string   `default:"bin/peers" placeholder:"FILE" help:"对照程序（make bench 会编译 testdata/peers）；没有则不作对照"`
-	Scripts string   `default:"testdata/peers" placeholder:"DIR" help:"对照脚本所在的目录；没有则不作对照"`
-	Clients []int    `default:"1,16,64,256" placeholder:"N,…" help:"ingest：同时有多少个发送方"`
-	Seconds int      `default:"5" placeholder:"N" help:"ingest：每项测多少秒"`
-	Also    []string `placeholder:"URL,…" help:"除临时的本地库外，还在这些空数据库上测 ingest 与 nightly"`
-	Dir     string   `placeholder:"DIR" help:"工作文件放在何处；默认为系统临时目录。用后删除"`
-	Keep    bool     `help:"保留工作文件"`
-	Out     string   `default:"bench.json" placeholder:"FILE" help:"结果写入的 JSON 文件"`
+	N       []int         `default:"10000,100000,1000000" placeholder:"N,…" help:"每档的规模：投标数，到账数与之相近"`
+	Section []string      `placeholder:"NAME,…" help:"只测这些部分：${bench_sections}；默认全部"`
+	Runs    int           `default:"3" placeholder:"N" help:"每项轮流测几次，取最快的一次"`
+	Peers   string        `default:"bin/peers" placeholder:"FILE" help:"对照程序（make bench 会编译 testdata/peers）；没有则不作对照"`
+	Scripts string        `default:"testdata/peers" placeholder:"DIR" help:"对照脚本所在的目录；没有则不作对照"`
+	Clients []int         `default:"1,16,64,256" placeholder:"N,…" help:"ingest：同时有多少个发送方"`
+	Each    time.Duration `default:"2s" placeholder:"TIME" help:"ingest：每项每次测多久"`
+	Load    time.Duration `default:"60s" placeholder:"TIME" help:"ingest：最后边收边判多久，再看积压多久清空；0 则不测"`
+	Also    []string      `placeholder:"URL,…" help:"除临时的本地库外，还在这些空数据库上测 ingest 与 nightly"`
+	Dir     string        `placeholder:"DIR" help:"工作文件放在何处；默认为系统临时目录。用后删除"`
+	Keep    bool          `help:"保留工作文件"`
+	Out     string        `default:"bench.json" placeholder:"FILE" help:"结果写入的 JSON 文件"`
 }
 
 // benchSections are what is measured, one file each: check in bench_check.go.
@@ -81,13 +82,14 @@ type benchRow struct {
 	Rate          float64 `json:"times_our_rate,omitempty"` // of ingestion
 	P50           float64 `json:"p50_ms,omitempty"`
 	P99           float64 `json:"p99_ms,omitempty"`
+	Backlog       float64 `json:"backlog_seconds,omitempty"` // from the last acknowledgement until nothing waits for a verdict
 	Note          string  `json:"note,omitempty"`
 }
 
 // Run measures, prints a table and writes bench.json. Nothing is stored anywhere else.
 func (k *benchCmd) Run(ctx context.Context, c *call) (err error) {
-	if k.Runs < 1 || slices.Min(append(k.N, 1)) < 1 {
-		return usageError{errors.New("--runs 与 --n 应为正整数")}
+	if k.Runs < 1 || slices.Min(slices.Concat(k.N, k.Clients, []int{1})) < 1 || k.Each <= 0 {
+		return usageError{errors.New("--runs、--n、--clients 与 --each 应为正数")}
 	}
 	dir, err := os.MkdirTemp(k.Dir, "depositd-bench-")
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"depositd/api"
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -26,33 +28,67 @@ const benchBanks = `banks:
   - {code: bench, name: 测试银行, adapter: gseries, statement: delimited, parent_accounts: ["3705018860000000123"], notices: single, seal: {scheme: none}}
 `
 
-// intake is one way of taking notices: the service's, the same handler without storage, and a commit for each request.
+// intake is one way of taking notices: the service's, the same handler without storage, a commit for each request, and
+// the service's with the judge at work beside it, as in serve.
 type intake struct {
 	what    string
 	share   int // how many requests share a commit at most; 0: as the service does
 	discard bool
+	judge   bool
 }
 
-var intakes = []intake{{what: "depositd"}, {what: "不存储", discard: true}, {what: "逐笔提交", share: 1}}
+var (
+	intakes = []intake{{what: "depositd"}, {what: "不存储", discard: true}, {what: "逐笔提交", share: 1}}
+	judging = intake{what: "边收边判", judge: true}
+)
+
+// judgedClients is how many send while the judge works.
+const judgedClients = 64
 
 // ingest measures how many notices are acknowledged, after the commit, on each database: G-series XML over HTTP on
-// loopback, clients and service on the same cores.
+// loopback, clients and service on the same cores. The ways take turns, so that what else the machine does meets them all.
 func (k *benchCmd) ingest(ctx context.Context, b *bench) error {
+	urls := append([]string{sqldb.FileURL(filepath.Join(b.dir, "ingest.db"))}, k.Also...)
 	for _, clients := range k.Clients {
-		for i, url := range append([]string{sqldb.FileURL(filepath.Join(b.dir, fmt.Sprintf("ingest-%d.db", clients)))}, k.Also...) {
+		for i, url := range urls {
 			rows := make([]benchRow, len(intakes))
-			for j, way := range intakes {
-				row, err := k.take(ctx, url, way, clients)
-				if err != nil {
-					return err
+			took := make([][]time.Duration, len(intakes))
+			for range k.Runs {
+				for j, way := range intakes {
+					one, err := takeNotices(ctx, url, way, sending{clients: clients, lasts: k.Each})
+					if err != nil {
+						return err
+					}
+					rows[j].Seconds += one.lasted.Seconds()
+					took[j] = append(took[j], one.took...)
 				}
-				rows[j] = row
-				rows[j].Note = fmt.Sprintf("库 %d，%d 个发送方%s", i+1, clients, row.Note)
+			}
+			for j, way := range intakes {
+				rows[j].tellTimes(way, took[j], fmt.Sprintf("库 %d，%d 个发送方", i+1, clients))
 			}
 			b.tellRates(rows...)
 		}
 	}
+	for i, url := range urls {
+		if k.Load == 0 {
+			break
+		}
+		one, err := takeNotices(ctx, url, judging, sending{clients: judgedClients, lasts: k.Load})
+		if err != nil {
+			return err
+		}
+		row := benchRow{Seconds: one.lasted.Seconds(), Backlog: one.backlog.Seconds()}
+		row.tellTimes(judging, one.took, fmt.Sprintf("库 %d，%d 个发送方，%s；其后积压清空用 %.2f 秒", i+1, judgedClients, k.Load, row.Backlog))
+		b.tellRates(row)
+	}
 	return nil
+}
+
+// tellTimes fills in what came of a way of taking notices.
+func (r *benchRow) tellTimes(way intake, took []time.Duration, note string) {
+	slices.Sort(took)
+	r.Section, r.What, r.N, r.Note = "ingest", way.what, len(took), note
+	r.P50, r.P99 = milliseconds(took[len(took)/2]), milliseconds(took[len(took)*99/100])
 }
 
 // tellRates keeps and prints rows whose rate matters; the first is ours.
@@ -63,85 +99,115 @@ func (b *bench) tellRates(rows ...benchRow) {
 		if i > 0 {
 			r.Rate = r.RowsPerSecond / rows[0].RowsPerSecond
 		}
-		fmt.Fprintf(b.stdout, "  %-10s %9.0f 笔/秒  p50 %7.2f ms  p99 %7.2f ms  %s\n", r.What, r.RowsPerSecond, r.P50, r.P99, r.Note)
+		fmt.Fprintf(b.stdout, "  %-10s %9.0f 笔/秒  p50 %7.2f ms  p99 %7.2f ms  %s", r.What, r.RowsPerSecond, r.P50, r.P99, r.Note)
+		if i > 0 {
+			fmt.Fprintf(b.stdout, "，为 depositd 的 %.2f 倍", r.Rate)
+		}
+		fmt.Fprintln(b.stdout)
 	}
 	b.report.Rows = append(b.report.Rows, rows...)
 }
 
-// take runs the clients against one way of taking notices.
-func (k *benchCmd) take(ctx context.Context, url string, way intake, clients int) (row benchRow, err error) {
+// sending is what the clients are to do, and what it came to.
+type sending struct {
+	clients int
+	lasts   time.Duration
+
+	took    []time.Duration // by notice, all of them acknowledged
+	lasted  time.Duration
+	backlog time.Duration // from the end until nothing waited for a verdict
+}
+
+// takeNotices runs the clients against one way of taking notices, with everything else as serve has it.
+func takeNotices(ctx context.Context, url string, way intake, s sending) (_ sending, err error) {
 	db, err := sqldb.Open(ctx, url)
 	if err != nil {
-		return row, err
+		return s, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if way.share > 0 {
 		db.ShareCommits(way.share)
 	}
 	if _, err := db.Migrate(ctx); err != nil {
-		return row, err
+		return s, err
 	}
 	set, err := bank.ParseSet([]byte(benchBanks), nil)
 	if err != nil {
-		return row, err
+		return s, err
 	}
-	desks := api.Desks{DB: db, Banks: set, Bank: bank.NewDesk(db), Platform: platform.NewDesk(db), Reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
-		Judge: func() {}, Log: slog.New(slog.DiscardHandler)}
+	a := &app{config: &config{}, db: db, banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
+		log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1)}
+	run := time.Now()
+	if way.judge {
+		if err := a.benchBids(ctx, run.UnixNano()); err != nil {
+			return s, err
+		}
+	}
+	registry := prometheus.NewRegistry()
+	desks := a.desks(registry)
 	if way.discard {
 		desks.Receive = func(context.Context, bank.Message) (bank.Receipt, error) { return bank.Receipt{Outcome: bank.New}, nil }
 	}
 	handler, err := api.New(desks)
 	if err != nil {
-		return row, err
+		return s, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return row, err
+		return s, err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTime}
-	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(listener) })
-	defer serving.Wait()
-	defer func() { err = errors.Join(err, server.Close()) }()
-	row, err = k.send(ctx, "http://"+listener.Addr().String()+"/v1/banks/bench/messages", clients)
-	row.Section, row.What = "ingest", way.what
-	if err == nil && !way.discard && way.share == 0 {
-		begun := time.Now()
-		n, judgeErr := desks.Reconcile.JudgeAll(ctx)
-		err, row.Note = judgeErr, fmt.Sprintf("，其后判定 %d 笔用 %.2f 秒", n, time.Since(begun).Seconds())
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	running.Go(func() { _ = a.serveHTTP(ctx, listener, handler) })
+	if way.judge {
+		running.Go(func() { a.judgeAlways(ctx, newJobMetrics(registry)) })
 	}
-	return row, err
+	if err := s.send(ctx, "http://"+listener.Addr().String()+"/v1/banks/bench/messages", run); err != nil || !way.judge {
+		return s, err
+	}
+	s.backlog, err = a.untilJudged(ctx)
+	return s, err
 }
 
-// send posts notices for the time given and measures each.
-func (k *benchCmd) send(ctx context.Context, url string, clients int) (benchRow, error) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+// untilJudged waits until nothing waits for a verdict and tells how long that took.
+func (a *app) untilJudged(ctx context.Context) (time.Duration, error) {
+	begun := time.Now()
+	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+		n, err := sqldb.Value[int](ctx, a.db, "SELECT COUNT(*) FROM unjudged")
+		if err != nil || n == 0 {
+			return time.Since(begun), err
+		}
+	}
+}
+
+// send posts notices for the time given and measures each. A notice that is not acknowledged ends it.
+func (s *sending) send(ctx context.Context, url string, run time.Time) error {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: s.clients}}
 	defer client.CloseIdleConnections()
 	var number, refused atomic.Int64
-	run := time.Now().UnixNano()
-	took := make([][]time.Duration, clients)
+	took := make([][]time.Duration, s.clients)
 	begun := time.Now()
-	end := begun.Add(time.Duration(k.Seconds) * time.Second)
 	var sending sync.WaitGroup
-	for i := range clients {
+	for i := range s.clients {
 		sending.Go(func() {
-			for time.Now().Before(end) && ctx.Err() == nil {
+			for time.Since(begun) < s.lasts && ctx.Err() == nil {
 				at := time.Now()
 				if !post(ctx, client, url, benchNotice(run, number.Add(1))) {
 					refused.Add(1)
+					return
 				}
 				took[i] = append(took[i], time.Since(at))
 			}
 		})
 	}
 	sending.Wait()
-	row := benchRow{N: int(number.Load()), Seconds: time.Since(begun).Seconds()}
-	all := slices.Sorted(slices.Values(slices.Concat(took...)))
-	if refused.Load() > 0 || len(all) == 0 {
-		return row, fmt.Errorf("%d 笔未被受理", refused.Load())
+	s.lasted, s.took = time.Since(begun), slices.Concat(took...)
+	if refused.Load() > 0 || len(s.took) == 0 {
+		return fmt.Errorf("%d 笔未被受理", refused.Load())
 	}
-	row.P50, row.P99 = milliseconds(all[len(all)/2]), milliseconds(all[len(all)*99/100])
-	return row, nil
+	return nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -158,11 +224,4 @@ func post(ctx context.Context, client *http.Client, url string, body []byte) boo
 	}
 	text, err := io.ReadAll(answer.Body)
 	return errors.Join(err, answer.Body.Close()) == nil && answer.StatusCode == http.StatusOK && bytes.Contains(text, []byte("<Result>00</Result>"))
-}
-
-// benchNotice is a G-series credit advice that no other is equal to.
-func benchNotice(run, number int64) []byte {
-	return fmt.Appendf(nil, `<?xml version="1.0" encoding="UTF-8"?><root><head><TransCode>G00001</TransCode><TransDate>20260612</TransDate><TransTime>093000</TransTime><SeqNo>%08d</SeqNo></head>`+
-		`<body><InstCode>3705018860000000123</InstCode><InDate>20260612092958</InDate><InAmount>800000.00</InAmount><InName>聊城市东昌建设工程有限公司</InName><InAcct>6212000000000000005</InAcct>`+
-		`<InMemo>3705018860000000123-%06d</InMemo><InBankFLCode>%d-%d</InBankFLCode></body></root>`, number, number, run, number)
 }
