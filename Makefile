@@ -44,9 +44,9 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 			$(GO) test $(TAGS) -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x "$$package"; \
 		done; done
 
-bench: build ## the benchmark's result, in bench.json; beside it DuckDB, where a C compiler can build it
+bench: build ## the benchmark's result, in bench.json, on both engines; beside it DuckDB, where a C compiler can build it
 	-cd testdata/peers && $(GO) build -o $(CURDIR)/bin/peers .
-	$(BIN) bench --out bench.json
+	testdata/with-mariadb.sh sh -c '$(BIN) bench --also "$${TEST_MYSQL_URL}bench" --out bench.json'
 
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }

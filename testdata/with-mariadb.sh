@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command with TEST_MYSQL_URL naming a private MariaDB: its own data folder, a free port, gone afterwards.
 #     testdata/with-mariadb.sh go test ./...
+# It holds an empty database named bench.
 # With TEST_MYSQL_URL set already, that server is used and none is started.
 set -euo pipefail
 
@@ -56,13 +57,15 @@ user=$(id -un)
 mariadb-install-db --no-defaults --auth-root-authentication-method=normal --user="$user" --datadir="$home/data" --skip-test-db \
     >"$home/install.log" 2>&1 || { cat "$home/install.log" >&2; say "cannot make a data folder"; exit 1; }
 
+echo 'CREATE DATABASE IF NOT EXISTS bench;' >"$home/init.sql"
+
 # A port is free when nobody answers on it; another program may take it first, so there are some attempts.
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 start() {
     local port=$1
     mariadbd --no-defaults --user="$user" --datadir="$home/data" --socket="$home/s" --port="$port" --bind-address=127.0.0.1 \
-        --pid-file="$home/pid" --innodb-buffer-pool-size=256M --performance-schema=off >"$home/server.log" 2>&1 &
+        --pid-file="$home/pid" --init-file="$home/init.sql" --innodb-buffer-pool-size=256M --performance-schema=off >"$home/server.log" 2>&1 &
     server=$!
     for _ in $(seq 300); do
         kill -0 "$server" 2>/dev/null || { wait "$server" || true; server=; return 1; }

@@ -46,25 +46,14 @@ var (
 const judgedClients = 64
 
 // ingest measures how many notices are acknowledged, after the commit, on each database: G-series XML over HTTP on
-// loopback, clients and service on the same cores. The ways take turns, so that what else the machine does meets them all.
+// loopback, clients and service on the same cores.
 func (k *benchCmd) ingest(ctx context.Context, b *bench) error {
 	urls := append([]string{sqldb.FileURL(filepath.Join(b.dir, "ingest.db"))}, k.Also...)
 	for _, clients := range k.Clients {
 		for i, url := range urls {
-			rows := make([]benchRow, len(intakes))
-			took := make([][]time.Duration, len(intakes))
-			for range k.Runs {
-				for j, way := range intakes {
-					one, err := takeNotices(ctx, url, way, sending{clients: clients, lasts: k.Each})
-					if err != nil {
-						return err
-					}
-					rows[j].Seconds += one.lasted.Seconds()
-					took[j] = append(took[j], one.took...)
-				}
-			}
-			for j, way := range intakes {
-				rows[j].tellTimes(way, took[j], fmt.Sprintf("库 %d，%d 个发送方", i+1, clients))
+			rows, err := k.ingestInTurns(ctx, url, clients, fmt.Sprintf("库 %d，%d 个发送方", i+1, clients))
+			if err != nil {
+				return err
 			}
 			b.tellRates(rows...)
 		}
@@ -82,6 +71,26 @@ func (k *benchCmd) ingest(ctx context.Context, b *bench) error {
 		b.tellRates(row)
 	}
 	return nil
+}
+
+// ingestInTurns lets the ways take turns, so that what else the machine does meets them all.
+func (k *benchCmd) ingestInTurns(ctx context.Context, url string, clients int, note string) ([]benchRow, error) {
+	rows := make([]benchRow, len(intakes))
+	took := make([][]time.Duration, len(intakes))
+	for range k.Runs {
+		for j, way := range intakes {
+			one, err := takeNotices(ctx, url, way, sending{clients: clients, lasts: k.Each})
+			if err != nil {
+				return nil, err
+			}
+			rows[j].Seconds += one.lasted.Seconds()
+			took[j] = append(took[j], one.took...)
+		}
+	}
+	for j, way := range intakes {
+		rows[j].tellTimes(way, took[j], note)
+	}
+	return rows, nil
 }
 
 // tellTimes fills in what came of a way of taking notices.
@@ -118,28 +127,19 @@ type sending struct {
 	backlog time.Duration // from the end until nothing waited for a verdict
 }
 
-// takeNotices runs the clients against one way of taking notices, with everything else as serve has it.
+// takeNotices runs the clients against one way of taking notices.
 func takeNotices(ctx context.Context, url string, way intake, s sending) (_ sending, err error) {
-	db, err := sqldb.Open(ctx, url)
+	a, err := benchApp(ctx, url)
 	if err != nil {
 		return s, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	defer func() { err = errors.Join(err, a.db.Close()) }()
 	if way.share > 0 {
-		db.ShareCommits(way.share)
+		a.db.ShareCommits(way.share)
 	}
-	if _, err := db.Migrate(ctx); err != nil {
-		return s, err
-	}
-	set, err := bank.ParseSet([]byte(benchBanks), nil)
-	if err != nil {
-		return s, err
-	}
-	a := &app{config: &config{}, db: db, banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
-		log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1)}
 	run := time.Now()
 	if way.judge {
-		if err := a.benchBids(ctx, run.UnixNano()); err != nil {
+		if err := a.benchBids(ctx, run.UnixNano(), int64(s.lasts.Seconds()*bidsPerSecond)); err != nil {
 			return s, err
 		}
 	}
@@ -169,6 +169,23 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	}
 	s.backlog, err = a.untilJudged(ctx)
 	return s, err
+}
+
+// benchApp is the service as serve has it, on a database of the benchmark's.
+func benchApp(ctx context.Context, url string) (*app, error) {
+	set, err := bank.ParseSet([]byte(benchBanks), nil)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqldb.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &app{config: &config{}, db: db, banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
+		log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1)}, nil
 }
 
 // untilJudged waits until nothing waits for a verdict and tells how long that took.
