@@ -212,14 +212,17 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 func TestTogetherAsOneByOne(t *testing.T) {
 	sqldbtest.Quickly(t, func(t *testing.T, url string) {
 		asTheyAre := together(func(all []*arrival) []*arrival { return all })
-		noticed := map[string]int{}
-		for seed := range uint64(25) {
+		noticed, mixes := map[string]int{}, uint64(25)
+		if sqldb.File(url) == "" {
+			mixes = 6 // a server takes its time to be emptied and read
+		}
+		for seed := range mixes {
 			want := play(t, url, seed, singly)
 			if got := play(t, url, seed, asTheyAre); got != want {
 				t.Fatalf("mix %d: together\n%s\none by one\n%s", seed, got, want)
 			}
 			for name, spoilt := range spoiltReceivers {
-				if seed < 5 && play(t, url, seed, spoilt) != want {
+				if seed < 3 && play(t, url, seed, spoilt) != want {
 					noticed[name]++
 				}
 			}
