@@ -82,6 +82,7 @@ type benchRow struct {
 	Rate          float64 `json:"times_our_rate,omitempty"` // of ingestion
 	P50           float64 `json:"p50_ms,omitempty"`
 	P99           float64 `json:"p99_ms,omitempty"`
+	Work          float64 `json:"cpu_us,omitempty"`          // of the processors, for one notice, clients and service together
 	Backlog       float64 `json:"backlog_seconds,omitempty"` // from the last acknowledgement until nothing waits for a verdict
 	Note          string  `json:"note,omitempty"`
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // peakMiB is the most memory that a program that has ended, or one of its children, had at once.
@@ -20,6 +21,15 @@ func peakMiB(ended *os.ProcessState) float64 {
 		return float64(usage.Maxrss) / (1 << 20)
 	}
 	return float64(usage.Maxrss) / (1 << 10)
+}
+
+// worked is how much of the processors' time this program has had.
+func worked() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func machine() benchMachine {
