@@ -24,7 +24,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 	$(BIN) demo $(if $(ONCE),--once)
 
 test: ## every test, on both engines, with -race; installs and starts a private MariaDB
-	testdata/with-mariadb.sh $(GO) test -race $(TAGS) -timeout 20m ./...
+	IN_MEMORY=1 testdata/with-mariadb.sh $(GO) test -race $(TAGS) -timeout 20m ./...
 
 lint: $(LINT)-$(LINT_VERSION) ## golangci-lint, in the pinned version
 	$(LINT) run
@@ -50,7 +50,7 @@ bench: build ## the benchmark's result, in bench.json, on both engines; beside i
 
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }
-	testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
+	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
 
 clean: ## removes what make made
 	rm -rf bin bench.json

@@ -2,7 +2,8 @@
 # Runs a command with TEST_MYSQL_URL naming a private MariaDB: its own data folder, a free port, gone afterwards.
 #     testdata/with-mariadb.sh go test ./...
 # It holds an empty database named bench.
-# With TEST_MYSQL_URL set already, that server is used and none is started.
+# With TEST_MYSQL_URL set already, that server is used and none is started. With IN_MEMORY=1 the data folder is in memory, if
+# there is room: what a disk does is not asked of it then.
 set -euo pipefail
 
 (($# > 0)) || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
@@ -30,7 +31,10 @@ if [[ -n ${TEST_MYSQL_URL:-} ]]; then exec "$@"; fi
 
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || install mariadb-server
 
-home=$(mktemp -d "${TMPDIR:-/tmp}/with-mariadb.XXXXXX")
+room() { [[ -d $1 && -w $1 && $(df -Pk "$1" | awk 'NR == 2 { print $4 }') -gt 2000000 ]]; }
+where=${TMPDIR:-/tmp}
+if [[ -n ${IN_MEMORY:-} ]] && room /dev/shm; then where=/dev/shm; fi
+home=$(mktemp -d "$where/with-mariadb.XXXXXX")
 server=
 command_pid=
 
