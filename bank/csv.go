@@ -54,12 +54,9 @@ func readCSV(b *Bank, file io.Reader, sink Sink) error {
 	var open Statement
 	plain := plainCSV{bank: b}
 	err := ReadTable(file, b.Charset, csvNames(), func(r *Row) error {
-		k := &plain.booking
-		if !plain.read(r.Fields) {
-			k = new(booking)
-			if f := k.read(b, csvColumns, r.cells()); f != nil {
-				return sink.Fault(*f)
-			}
+		k, f := plain.entry(r)
+		if f != nil {
+			return sink.Fault(*f)
 		}
 		if k.ParentAccount != open.ParentAccount || k.BookingDate != open.Day {
 			if err := endOf(open, sink); err != nil {
@@ -70,7 +67,7 @@ func readCSV(b *Bank, file io.Reader, sink Sink) error {
 				return err
 			}
 		}
-		return sink.Entry(&k.Entry)
+		return sink.Entry(k)
 	}, sink.Fault)
 	if err != nil {
 		return err

@@ -17,6 +17,16 @@ type plainCSV struct {
 	parent string
 }
 
+// entry makes an entry of a row, which is good until the next, or says what is wrong with it.
+func (p *plainCSV) entry(r *Row) (*Entry, *Fault) {
+	if p.read(r.Fields) {
+		return &p.booking.Entry, nil
+	}
+	k := new(booking)
+	f := k.read(p.bank, csvColumns, r.cells())
+	return &k.Entry, f
+}
+
 // read reads a row's fields, in the order of csvColumns.
 func (p *plainCSV) read(f []string) bool {
 	serial, day, at, parent, sub, side, amount := f[0], f[1], f[2], f[3], f[4], f[5], f[6]

@@ -49,14 +49,19 @@ func (k *booking) settle(b *Bank) {
 	if k.purpose != "" && k.purpose != k.Remark {
 		k.Remark = strings.TrimSpace(k.purpose + " " + k.Remark)
 	}
-	cameBack := k.ReversalOf != "" || strings.Contains(k.Remark, "退汇") || strings.Contains(k.Remark, "退票")
-	k.Returned = k.Direction == Credit && k.Reversal == "" && cameBack
+	back := k.ReversalOf != "" || saysBack(k.Remark)
+	k.Returned = k.Direction == Credit && k.Reversal == "" && back
 	if k.ParentAccount == "" {
 		k.ParentAccount = b.Parent()
 	}
 	if k.SubAccount == k.ParentAccount {
 		k.SubAccount = ""
 	}
+}
+
+// saysBack says whether a remark tells of a payment that came back.
+func saysBack(remark string) bool {
+	return strings.Contains(remark, "退汇") || strings.Contains(remark, "退票")
 }
 
 func (d Direction) opposite() Direction {

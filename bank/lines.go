@@ -28,6 +28,8 @@ type lines struct {
 	charset  Charset // "" until a byte beyond ASCII decides it
 	pages    pages
 	room     []byte
+	at       int64   // where the next line begins in the file
+	places   *places // where the lines begin, if anybody wants to know
 }
 
 // line is one line of a file.
@@ -52,7 +54,7 @@ func newLines(file io.Reader, declared Charset) (*lines, error) {
 	}
 	if bytes.HasPrefix(sample, utf8BOM) {
 		_, err := l.in.Discard(len(utf8BOM))
-		l.charset = UTF8
+		l.charset, l.at = UTF8, int64(len(utf8BOM))
 		return l, err
 	}
 	if end := bytes.LastIndexByte(sample, '\n'); err == nil && end >= 0 {
@@ -108,6 +110,10 @@ func (l *lines) next() (line, error) {
 		return line{}, io.EOF
 	}
 	l.number++
+	if l.places != nil {
+		l.places.note(l.number, l.at)
+	}
+	l.at += int64(len(raw))
 	raw, ended := bytes.CutSuffix(raw, []byte("\n"))
 	raw = bytes.TrimSuffix(raw, []byte("\r"))
 	if l.charset == "" && !isASCII(raw) {

@@ -49,43 +49,55 @@ func (r *Row) Fault(i int, code string, text ...any) Fault {
 // with line, column and what was expected, and the table goes on with the next line. Records without any text are
 // skipped. An error from row or fault ends the reading and is returned as it is.
 func ReadTable(file io.Reader, declared Charset, columns []string, row func(*Row) error, fault func(Fault) error) error {
-	in, err := newLines(file, declared)
+	t, err := openTable(file, declared, columns, nil)
 	if err != nil {
 		return err
 	}
-	t := &table{in: in}
-	names, f, err := t.next()
-	if errors.Is(err, io.EOF) {
-		return fileEmpty()
-	}
-	if err != nil {
-		return err
-	}
-	if f != nil {
-		return refuseAt(f)
-	}
-	from, err := findColumns(columns, names)
-	if err != nil {
-		return err
-	}
-	r := &Row{from: from, Fields: make([]string, len(columns))}
 	for {
 		record, f, err := t.next()
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
-			return err
-		case f != nil:
-			err = fault(*f)
-		default:
-			r.take(record)
-			err = row(r)
+		}
+		if err == nil {
+			err = t.give(record, f, row, fault)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// openTable reads the header, and notes where the lines begin if there is anything to note it in.
+func openTable(file io.Reader, declared Charset, columns []string, begins *places) (*table, error) {
+	in, err := newLines(file, declared)
+	if err != nil {
+		return nil, err
+	}
+	in.places = begins
+	t := &table{in: in}
+	names, f, err := t.next()
+	if errors.Is(err, io.EOF) {
+		return nil, fileEmpty()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		return nil, refuseAt(f)
+	}
+	t.columns = len(names.cells)
+	t.row.Fields = make([]string, len(columns))
+	t.row.from, err = findColumns(columns, names)
+	return t, err
+}
+
+// give hands a record on, or its fault.
+func (t *table) give(r record, f *Fault, row func(*Row) error, fault func(Fault) error) error {
+	if f != nil {
+		return fault(*f)
+	}
+	t.row.take(r)
+	return row(&t.row)
 }
 
 func (r *Row) take(record record) {
@@ -123,6 +135,7 @@ type table struct {
 	again   []textLine // lines read ahead for a quote that was never closed
 	columns int        // of the header; 0 before it is read
 	cells   []cell
+	row     Row
 }
 
 // textLine is a decoded line; bad is the byte at which it stops being text, or 0.
@@ -148,11 +161,7 @@ func (t *table) next() (record, *Fault, error) {
 		if isEmpty(first.text) {
 			continue
 		}
-		r, f, err := t.whole(first)
-		if f == nil && err == nil && t.columns == 0 {
-			t.columns = len(r.cells)
-		}
-		return r, f, err
+		return t.whole(first)
 	}
 }
 
@@ -175,8 +184,12 @@ func (t *table) line() (textLine, error) {
 	if err != nil {
 		return textLine{}, err
 	}
+	return t.text(n), nil
+}
+
+func (t *table) text(n line) textLine {
 	text, bad := t.in.decode(n.record())
-	return textLine{n.number, text, bad}, nil
+	return textLine{n.number, text, bad}
 }
 
 // whole reads the record that begins with a line, and takes in further lines while a quoted field is open. When that leads

@@ -13,8 +13,7 @@ import (
 func (s *sitting) ask(worker int, f *fileCredit) error {
 	room := &s.benches[worker]
 	hash := maphash.String(s.seed, f.PayerKey)
-	bit := hash & uint64(len(s.sought)*64-1)
-	s.sought[bit/64].Or(1 << (bit % 64))
+	s.seekBids(hash)
 	p := &room.pen
 	*p = (*p)[:0]
 	p.flags(f.known, f.holder != 0, f.Reversed, f.SetAside != "", f.Returned)
@@ -31,6 +30,18 @@ func (s *sitting) ask(worker int, f *fileCredit) error {
 		writeBid(p, 0, b.row, b.Number, b.BidderKey, &b.Claim)
 	}
 	return s.asks[worker].put(payerPart(hash), *p)
+}
+
+// seekBids lets the bids of a payer be sought.
+func (s *sitting) seekBids(hash uint64) {
+	bit := hash & uint64(len(s.sought)*64-1)
+	s.sought[bit/64].Or(1 << (bit % 64))
+}
+
+// isSought needs the lower half of the hash only.
+func (s *sitting) isSought(hash uint64) bool {
+	bit := hash & uint64(len(s.sought)*64-1)
+	return s.sought[bit/64].Load()&(1<<(bit%64)) != 0
 }
 
 // payerPart takes other bits of a payer's hash than the bitmap of those sought.
@@ -62,20 +73,24 @@ func (s *sitting) answer(ctx context.Context) error {
 	if err := s.each(ctx, s.parts, func(worker, part int) error { return s.seek(part, &s.benches[worker].bytes, found[worker]) }); err != nil {
 		return err
 	}
+	if s.screen != nil {
+		if err := s.screen.seek(ctx, s, found); err != nil {
+			return err
+		}
+	}
 	return s.each(ctx, coarseParts, func(worker, part int) error { return s.answerPart(worker, part, found) })
 }
 
 // seek picks the bids of the payers sought; a few others are among them by chance.
 func (s *sitting) seek(part int, room *[]byte, found *spool) error {
-	l, err := spools{s.FileCheck.bids}.load(part, room)
+	l, err := s.FileCheck.bids.load(part, room)
 	if err != nil {
 		return err
 	}
 	for l.next() {
 		from := l.at
 		hash := l.hash()
-		bit := hash & uint64(len(s.sought)*64-1)
-		if s.sought[bit/64].Load()&(1<<(bit%64)) == 0 {
+		if !s.isSought(hash) {
 			continue
 		}
 		if err := found.put(payerPart(hash), l.record(from)); err != nil {

@@ -27,15 +27,19 @@ type FileCheck struct {
 	parts   int
 	seed    maphash.Seed // which partition a number falls into matters to no result
 
-	bids       *spool // by number
-	bidRows    uint64
-	bidPen     pen
-	credits    *spool // by number
+	bids       spools // by number, one for each worker
+	bidRows    uint64 // above all rows
+	credits    spools // by number
 	creditRows uint64
-	creditPen  pen
+	pens       []twoPens // of the workers
 	repeats    *repeats
+	screen     *screen // nil where every row comes as text
+	reread     Reread
 	open       []func() error // what has to be closed
 }
+
+// twoPens are those for bids and for credits, which two goroutines write at first.
+type twoPens struct{ bid, credit pen }
 
 // The sizes of a cut. A partition is some 1 MiB of either file, and some 5 MiB while it is judged.
 const (
@@ -54,9 +58,8 @@ func NewFileCheck(rules Rules, dir string, bytes int64) *FileCheck {
 	for c.parts < mostParts && int64(c.parts)*partBytes*2 < bytes {
 		c.parts *= 2
 	}
-	c.bids, c.credits = newSpool(dir, c.parts), newSpool(dir, c.parts)
+	c.bids, c.credits, c.pens = c.spools(c.parts), c.spools(c.parts), make([]twoPens, c.workers)
 	c.repeats = newRepeats(c.seed, uint64(max(bytes, 0))/2/bidBytes)
-	c.open = []func() error{c.bids.close, c.credits.close}
 	return c
 }
 
@@ -80,31 +83,71 @@ func (c *FileCheck) part(number string, row uint64) int {
 	if number == "" {
 		return int(row % uint64(c.parts))
 	}
-	return int(maphash.String(c.seed, number) & uint64(c.parts-1))
+	return c.hashPart(maphash.String(c.seed, number))
 }
 
-// Bid adds a bid that holds a number from bid.From to bid.To. Bids and entries may come from two goroutines, one for each.
-func (c *FileCheck) Bid(number string, bid *Claim) error {
-	row := c.bidRows
-	c.bidRows++
+// maxRow is the last row that a check can tell from others.
+const maxRow = cardRow
+
+// bidRow notes that there is a row of bids.
+func (c *FileCheck) bidRow(row int) error { return noteRow(&c.bidRows, row) }
+
+func (c *FileCheck) creditRow(row int) error { return noteRow(&c.creditRows, row) }
+
+func noteRow(rows *uint64, row int) error {
+	if row < 0 || row > maxRow {
+		return deposit.Refuse(deposit.Invalid, "file_too_long", "文件超过 ", maxRow, " 行")
+	}
+	*rows = max(*rows, uint64(row)+1)
+	return nil
+}
+
+// Bid adds a bid that holds a number from bid.From to bid.To, of a row of its file. Bids and entries may come from two
+// goroutines, one for each, and in any order; the results come in that of the rows, from 0.
+func (c *FileCheck) Bid(row int, number string, bid *Claim) error {
+	if err := c.bidRow(row); err != nil {
+		return err
+	}
+	if c.screen != nil {
+		if err := c.screen.given(c.screen.bids, bidCard, number); err != nil {
+			return err
+		}
+	}
+	return c.putBid(0, row, number, bid)
+}
+
+func (c *FileCheck) putBid(worker, row int, number string, bid *Claim) error {
+	p := &c.pens[worker].bid
+	*p = (*p)[:0]
 	key := deposit.NameKey(bid.Bidder)
-	c.bidPen = c.bidPen[:0]
-	writeBid(&c.bidPen, maphash.String(c.seed, key), row, number, key, bid)
-	return c.bids.put(c.part(number, row), c.bidPen)
+	writeBid(p, maphash.String(c.seed, key), uint64(row), number, key, bid)
+	return c.bids[worker].put(c.part(number, uint64(row)), *p)
 }
 
-// Entry adds a line of the statement. The same line again counts once; the same serial with other content sets the credit
-// aside as AdviceConflict.
-func (c *FileCheck) Entry(e *bank.Entry) error {
+// Entry adds a line of the statement. The same line again counts once, and is the one of the lower row; the same serial
+// with other content sets the credit aside as AdviceConflict.
+func (c *FileCheck) Entry(row int, e *bank.Entry) error {
 	if e.Direction == bank.Debit {
 		c.repeats.takeBack(e)
 		return nil
 	}
-	row := c.creditRows
-	c.creditRows++
-	c.creditPen = c.creditPen[:0]
-	c.repeats.write(&c.creditPen, row, e)
-	return c.credits.put(c.part(e.SubAccount, row), c.creditPen)
+	if err := c.creditRow(row); err != nil {
+		return err
+	}
+	c.repeats.leave(c.repeats.hash(e.ParentAccount), c.repeats.hash(e.Serial))
+	if c.screen != nil && e.SubAccount != "" {
+		if err := c.screen.given(c.screen.credits, creditCard, e.SubAccount); err != nil {
+			return err
+		}
+	}
+	return c.putCredit(0, row, e)
+}
+
+func (c *FileCheck) putCredit(worker, row int, e *bank.Entry) error {
+	p := &c.pens[worker].credit
+	*p = (*p)[:0]
+	c.repeats.write(p, uint64(row), e)
+	return c.credits[worker].put(c.part(e.SubAccount, uint64(row)), *p)
 }
 
 // CheckRow is a line of the outcome.
@@ -129,6 +172,14 @@ func (o *OverlapError) Error() string {
 // of the statement, and then for each bid that is not paid, in the order of the bids. Where leases overlap it gives an
 // OverlapError and no row. It may be called once.
 func (c *FileCheck) Rows(ctx context.Context, all bool, row func(CheckRow) error) error {
+	if c.screen != nil {
+		if all {
+			return errors.New("screened rows are not all there")
+		}
+		if err := c.screen.pick(ctx); err != nil {
+			return err
+		}
+	}
 	if err := c.settleRepeats(ctx); err != nil {
 		return err
 	}

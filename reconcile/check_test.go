@@ -102,12 +102,12 @@ func (w smallWorld) plainly(all bool) (rows []CheckRow, overlap bool) {
 func (w smallWorld) cut(t *testing.T, dir string, all bool, bytes int64) (rows []CheckRow, err error) {
 	c := NewFileCheck(w.rules, dir, bytes)
 	for i := range w.bids {
-		if err := c.Bid(w.bids[i].Number, &w.bids[i]); err != nil {
+		if err := c.Bid(i, w.bids[i].Number, &w.bids[i]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range w.entries {
-		if err := c.Entry(&w.entries[i]); err != nil {
+		if err := c.Entry(i, &w.entries[i]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,9 +19,9 @@ import (
 // They are a few in a hundred, most of them by chance, and are looked at closely before anything is judged.
 type repeats struct {
 	seed   maphash.Seed
-	mask   uint64
-	seen   bitmap
-	twice  bitmap
+	seen   filter
+	twice  filter
+	mutex  sync.Mutex
 	booked []booked // the accounts and days of the file, few; a credit says which by its place
 	places map[booked]int
 	last   booked
@@ -39,20 +39,51 @@ type booked struct {
 	day          deposit.Day
 }
 
-// The bits there are for a row: enough that one in thirty is suspected by chance. The most is 32 MiB for each bitmap.
+// The words there are for rows: enough that one row in some hundreds is suspected by chance. The most is 32 MiB.
 const (
-	bitsPerRow  = 32
-	fewestSlots = 1 << 16
-	mostSlots   = 1 << 28
+	rowsPerWord = 4 // by an estimate that is above the truth, as powers of two are
+	fewestWords = 1 << 10
+	mostWords   = 1 << 22
+	fewRepeat   = 8 // times as few as there are
 )
 
 func newRepeats(seed maphash.Seed, rows uint64) *repeats {
-	slots := min(max(powerOfTwo(rows*bitsPerRow), fewestSlots), mostSlots)
-	return &repeats{seed: seed, mask: slots - 1, seen: newBitmap(slots), twice: newBitmap(slots), places: map[booked]int{}, place: -1, debits: map[bank.Identity]bool{}}
+	words := min(max(powerOfTwo(rows)/rowsPerWord, fewestWords), mostWords)
+	return &repeats{seed: seed, seen: make(filter, words), twice: make(filter, words/fewRepeat), places: map[booked]int{}, place: -1, debits: map[bank.Identity]bool{}}
 }
 
-func (r *repeats) slot(parent, serial string) uint64 {
-	return (maphash.String(r.seed, serial) ^ maphash.String(r.seed, parent)<<1) & r.mask
+func (r *repeats) hash(text string) uint64 { return maphash.String(r.seed, text) }
+
+// slot is what the lines of a serial have in common, of the hashes of its account and itself.
+func slot(parent, serial uint64) uint64 { return serial ^ parent<<1 }
+
+// leave leaves the hash of a credit, and suspects whatever has it if it was there before.
+func (r *repeats) leave(parent, serial uint64) uint64 {
+	h := slot(parent, serial)
+	if r.seen.add(h) {
+		r.twice.add(h)
+	}
+	return h
+}
+
+// filter is a set of hashes that is sometimes wrong about what is not in it: three bits for each, in one word.
+type filter []uint64
+
+func (f filter) at(h uint64) (word *uint64, bits uint64) {
+	return &f[h>>18&uint64(len(f)-1)], 1<<(h&63) | 1<<(h>>6&63) | 1<<(h>>12&63)
+}
+
+func (f filter) has(h uint64) bool {
+	word, bits := f.at(h)
+	return *word&bits == bits
+}
+
+// add says whether it seemed to be there already.
+func (f filter) add(h uint64) (known bool) {
+	word, bits := f.at(h)
+	known = *word&bits == bits
+	*word |= bits
+	return known
 }
 
 // takeBack notes a debit if it is a reversal.
@@ -66,17 +97,18 @@ func (r *repeats) takeBack(e *bank.Entry) {
 	r.debits[own.Identity()] = true
 	r.back = append(r.back, own)
 	if e.ReversalOf != "" {
-		r.twice.add(r.slot(e.ParentAccount, e.ReversalOf))
+		r.twice.add(slot(r.hash(e.ParentAccount), r.hash(e.ReversalOf)))
 	}
 }
 
-// write writes a credit's record and leaves its hash.
+// write writes a credit's record.
 func (r *repeats) write(p *pen, row uint64, e *bank.Entry) {
-	slot := r.slot(e.ParentAccount, e.Serial)
-	if r.seen.has(slot) {
-		r.twice.add(slot)
-	}
-	r.seen.add(slot)
+	writeCredit(p, slot(r.hash(e.ParentAccount), r.hash(e.Serial)), row, r.placeOf(e), r.rest(e), e)
+}
+
+func (r *repeats) placeOf(e *bank.Entry) int {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	at := booked{e.Bank, e.ParentAccount, e.BookingDate}
 	if r.place < 0 || at != r.last {
 		known := false
@@ -87,7 +119,7 @@ func (r *repeats) write(p *pen, row uint64, e *bank.Entry) {
 		}
 		r.last = at
 	}
-	writeCredit(p, slot, row, r.place, r.rest(e), e)
+	return r.place
 }
 
 // rest stands for what of a line only tells repeats from contradictions. Two lines of one serial that differ only in it
@@ -156,7 +188,7 @@ func (c *FileCheck) settleRepeats(ctx context.Context) error {
 
 // suspect picks the suspected credits of a partition.
 func (c *FileCheck) suspect(part int, room *[]byte, into *spool, likes bool, wanted map[reversible]bool) error {
-	l, err := spools{c.credits}.load(part, room)
+	l, err := c.credits.load(part, room)
 	if err != nil {
 		return err
 	}

@@ -74,11 +74,11 @@ func (s *sitting) judge(worker, part int) error {
 
 // fill reads a partition, without the credits that are repeats.
 func (s *sitting) fill(room *benchRoom, part int) error {
-	bids, err := spools{s.FileCheck.bids}.load(part, &room.bytes)
+	bids, err := s.FileCheck.bids.load(part, &room.bytes)
 	if err != nil {
 		return err
 	}
-	credits, err := spools{s.FileCheck.credits}.load(part, &room.bytes)
+	credits, err := s.FileCheck.credits.load(part, &room.bytes)
 	if err != nil {
 		return err
 	}

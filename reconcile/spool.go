@@ -61,6 +61,24 @@ func (s *spool) put(part int, record []byte) error {
 	return nil
 }
 
+// slip makes room for a record of fixed size and without its length, which the caller fills in before the next call.
+func (s *spool) slip(part, size int) ([]byte, error) {
+	p := &s.parts[part]
+	had := len(p.fresh)
+	if had+size > cap(p.fresh) {
+		if had > 0 && had+size > s.extent {
+			if err := s.flush(p); err != nil {
+				return nil, err
+			}
+			had = 0
+		} else {
+			p.fresh = append(make([]byte, 0, max(size, min(2*cap(p.fresh), s.extent))), p.fresh...)
+		}
+	}
+	p.fresh = p.fresh[:had+size]
+	return p.fresh[had:], nil
+}
+
 func (s *spool) flush(p *partition) (err error) {
 	if s.file == nil {
 		if s.file, err = os.CreateTemp(s.dir, ".check-*"); err != nil {

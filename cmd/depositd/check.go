@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 
 	"depositd/bank"
-	"depositd/migrations/sqldb"
 	"depositd/reconcile"
 )
 
@@ -35,7 +34,7 @@ type checkSummary struct {
 }
 
 // Run compares two files without a database: bids and leases against a bank's statement.
-func (k *checkCmd) Run(ctx context.Context, c *call) error {
+func (k *checkCmd) Run(ctx context.Context, c *call) (err error) {
 	format, err := bank.AdapterOf(k.Bank)
 	if err != nil {
 		return usageError{err}
@@ -44,16 +43,21 @@ func (k *checkCmd) Run(ctx context.Context, c *call) error {
 		return usageError{fmt.Errorf("格式 %s 没有对账文件", k.Bank)}
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	check := reconcile.NewFileCheck(c.settings.rules(), filepath.Dir(k.Out), size(k.Bids)+size(k.Statement))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryLimit))
 	summary := checkSummary{Written: map[reconcile.Code]int64{}}
-	if err := k.read(ctx, c, check, format, &summary); err != nil {
-		return errors.Join(err, check.Close())
+	in, err := k.open(ctx, c, format, &summary)
+	if err != nil {
+		return usageError{err}
 	}
-	err = k.write(ctx, check, &summary)
+	defer func() { err = errors.Join(err, in.close()) }()
+	if err := in.read(); err != nil {
+		return err
+	}
+	err = k.write(ctx, in.check, &summary)
 	if overlap := new(reconcile.OverlapError); errors.As(err, &overlap) {
 		err = usageError{fmt.Errorf("%s：%w", k.Bids, overlap)}
 	}
-	if err := errors.Join(err, check.Close()); err != nil {
+	if err != nil {
 		return err
 	}
 	return k.tell(c, summary)
@@ -62,103 +66,8 @@ func (k *checkCmd) Run(ctx context.Context, c *call) error {
 // gcPercent makes the collector come earlier than usual: most of what is in use are buffers that hold nothing to look at.
 const gcPercent = 50
 
-// size is a file's, or 0 where it is not known.
-func size(name string) int64 {
-	if stat, err := os.Stat(name); err == nil && stat.Mode().IsRegular() {
-		return stat.Size()
-	}
-	return 0
-}
-
-// read reads both files at once, on two processors where there are two. What is wrong with the bids is told first.
-func (k *checkCmd) read(ctx context.Context, c *call, check *reconcile.FileCheck, format *bank.Adapter, summary *checkSummary) error {
-	tell := func(file string, f bank.Fault) error {
-		summary.Bad++
-		fmt.Fprintf(c.stderr, "%s:%d:%d: %s\n", file, f.Line, f.Column, f.Text)
-		return ctx.Err()
-	}
-	bidsRead := make(chan struct{})
-	var bids error // valid when bidsRead is closed
-	go func() {
-		defer close(bidsRead)
-		bids = k.readBids(ctx, check, summary, func(f bank.Fault) error { return tell(k.Bids, f) })
-	}()
-	statement := k.readStatement(ctx, check, format, summary, func(f bank.Fault) error {
-		if <-bidsRead; bids != nil {
-			return bids
-		}
-		return tell(k.Statement, f)
-	})
-	<-bidsRead
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case bids != nil:
-		return usageError{fmt.Errorf("%s：%w", k.Bids, bids)}
-	case statement != nil:
-		return usageError{fmt.Errorf("%s：%w", k.Statement, statement)}
-	case summary.Bad > 0 && !k.SkipBad:
-		return usageError{fmt.Errorf("共 %d 行有误，未写结果；改正后重试，或加 --skip-bad 跳过", summary.Bad)}
-	}
-	return nil
-}
-
-func (k *checkCmd) readBids(ctx context.Context, check *reconcile.FileCheck, summary *checkSummary, bad func(bank.Fault) error) error {
-	file, err := os.Open(k.Bids)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }()
-	return readBids(file, func(row bidRow) error {
-		summary.Bids++
-		to := row.Bid.LeaseTo
-		if to.IsZero() {
-			to = sqldb.Forever
-		}
-		bid := reconcile.Claim{Lot: row.Lot.Number, Department: row.Lot.Department, Deposit: row.Lot.Deposit, OpensAt: row.Lot.OpensAt,
-			SinglePayment: row.Lot.SinglePayment, BasicAccountRequired: row.Lot.BasicAccountRequired,
-			Bidder: row.Bid.Bidder, BidderAccount: row.Bid.BidderAccount, From: row.Bid.LeaseFrom, To: to}
-		return errors.Join(check.Bid(row.Bid.SubAccount, &bid), interrupted(ctx, summary.Bids))
-	}, bad)
-}
-
-// interrupted looks at every some thousandth row whether somebody wants to stop.
-func interrupted(ctx context.Context, row int) error {
-	if row%4096 != 0 {
-		return nil
-	}
-	return ctx.Err()
-}
-
-func (k *checkCmd) readStatement(ctx context.Context, check *reconcile.FileCheck, format *bank.Adapter, summary *checkSummary, bad func(bank.Fault) error) error {
-	file, err := os.Open(k.Statement)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = file.Close() }()
-	b := &bank.Bank{Code: k.Bank, StatementAdapter: format, Charset: bank.GB18030}
-	return format.Statement(b, file, &entriesOnly{take: func(e *bank.Entry) error {
-		summary.Entries++
-		return errors.Join(check.Entry(e), interrupted(ctx, summary.Entries))
-	}, bad: bad})
-}
-
-// entriesOnly is the sink of a statement of which only the entries matter.
-type entriesOnly struct {
-	current bank.Statement
-	take    func(*bank.Entry) error
-	bad     func(bank.Fault) error
-}
-
-func (s *entriesOnly) Begin(b bank.Statement) error { s.current = b; return nil }
-func (s *entriesOnly) End(bank.Statement) error     { return nil }
-func (s *entriesOnly) Fault(f bank.Fault) error     { return s.bad(f) }
-func (s *entriesOnly) Entry(e *bank.Entry) error {
-	if e.ParentAccount == "" {
-		e.ParentAccount = s.current.ParentAccount
-	}
-	return s.take(e)
-}
+// memoryLimit is where the collector works harder than that; what a check of ten million rows keeps is well below it.
+const memoryLimit = 192 << 20
 
 // write puts the rows into the file: beside it at first, so that a result that was there is replaced whole or not at all.
 func (k *checkCmd) write(ctx context.Context, check *reconcile.FileCheck, summary *checkSummary) (err error) {

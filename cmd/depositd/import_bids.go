@@ -36,16 +36,22 @@ type bidRow struct {
 func readBids(file io.Reader, row func(bidRow) error, fault func(bank.Fault) error) error {
 	f := fields{columns: bidColumns, at: -1}
 	return bank.ReadTable(file, bank.GB18030, bidColumns, func(r *bank.Row) error {
-		f.row, f.fault = r, nil
-		lot := platform.LotOrder{Number: f.text("lot"), Department: f.text("department"), OpensAt: f.time("opening_at"), Deposit: f.yuan("deposit"),
-			SinglePayment: f.bool("single_payment"), BasicAccountRequired: f.bool("basic_account_required")}
-		bid := platform.BidOrder{Lot: lot.Number, Bidder: f.text("bidder"), BidderAccount: f.any("bidder_account"), SubAccount: f.text("sub_account"),
-			LeaseFrom: f.time("lease_from"), LeaseTo: f.timeOrNever("lease_to")}
+		bid := f.bid(r)
 		if f.fault != nil {
 			return fault(*f.fault)
 		}
-		return row(bidRow{r.Line, lot, bid})
+		return row(bid)
 	}, fault)
+}
+
+// bid reads a row of bids.csv.
+func (f *fields) bid(r *bank.Row) bidRow {
+	f.row, f.fault = r, nil
+	lot := platform.LotOrder{Number: f.text("lot"), Department: f.text("department"), OpensAt: f.time("opening_at"), Deposit: f.yuan("deposit"),
+		SinglePayment: f.bool("single_payment"), BasicAccountRequired: f.bool("basic_account_required")}
+	bid := platform.BidOrder{Lot: lot.Number, Bidder: f.text("bidder"), BidderAccount: f.any("bidder_account"), SubAccount: f.text("sub_account"),
+		LeaseFrom: f.time("lease_from"), LeaseTo: f.timeOrNever("lease_to")}
+	return bidRow{r.Line, lot, bid}
 }
 
 // readLots reads lots.csv.

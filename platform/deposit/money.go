@@ -56,7 +56,7 @@ func ParseBalance(s string) (Fen, error) {
 
 // plainYuan reads the form nearly every amount has – digits, a point, two digits – without the decimal library.
 // It says no to whatever is not that form; ParseBalance then decides and explains.
-func plainYuan(s string) (Fen, bool) {
+func plainYuan[T string | []byte](s T) (Fen, bool) {
 	point := len(s) - 3
 	if point < 1 || len(s) > 18 || s[point] != '.' {
 		return 0, false
@@ -73,6 +73,12 @@ func plainYuan(s string) (Fen, bool) {
 		fen = fen*10 + Fen(digit)
 	}
 	return fen, true
+}
+
+// PlainYuan reads the amount of one payment where it has that form. It says no to whatever else; ParseYuan then decides.
+func PlainYuan(b []byte) (Fen, bool) {
+	fen, ok := plainYuan(b)
+	return fen, ok && fen > 0 && fen <= MaxFen
 }
 
 // String prints yuan with two decimals: "800000.00".

@@ -34,7 +34,7 @@ func plainWall(s string) (t time.Time, ok bool) {
 	return time.Date(d.year, time.Month(d.month), d.day, hour, minute, second, 0, Shanghai), true
 }
 
-func twoDigits(s string, at int) (n int, ok bool) {
+func twoDigits[T string | []byte](s T, at int) (n int, ok bool) {
 	a, b := s[at]-'0', s[at+1]-'0'
 	return int(a)*10 + int(b), a <= 9 && b <= 9
 }
@@ -50,4 +50,15 @@ func daysIn(year, month int) int {
 		return 28
 	}
 	return 31
+}
+
+// PlainClock reads "09:00:00" into seconds since midnight.
+func PlainClock(b []byte) (seconds int64, ok bool) {
+	if len(b) != len(time.TimeOnly) || b[2] != ':' || b[5] != ':' {
+		return 0, false
+	}
+	hour, h := twoDigits(b, 0)
+	minute, m := twoDigits(b, 3)
+	second, s := twoDigits(b, 6)
+	return int64(hour*3600 + minute*60 + second), h && m && s && hour <= 23 && minute <= 59 && second <= 59
 }

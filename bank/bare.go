@@ -1,0 +1,258 @@
+package bank
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"strings"
+
+	"depositd/platform/deposit"
+)
+
+// Bare is a record of a table that stands on one line without any quote and has as many fields as the header. Its fields are
+// bytes of the file. Each method reads one of the columns asked for, by its place among them, in the form that nearly all
+// have; a field of any other form makes the record odd, and what the methods gave is worth nothing then. What they give
+// as bytes is good until the next record, that of Name until the next name.
+type Bare struct {
+	Line int
+
+	odd     bool
+	lines   *lines
+	raw     []byte
+	ends    []int // of the record's cells
+	from    []int // for each column, its cell
+	others  []int // the cells that are not read
+	columns int
+	seed    maphash.Seed
+	memos   []memo // of the columns
+	room    []byte
+}
+
+func newBare(t *table) *Bare {
+	b := &Bare{lines: t.in, ends: make([]int, t.columns), from: t.row.from, columns: t.columns, seed: maphash.MakeSeed(), memos: make([]memo, len(t.row.from))}
+	read := make([]bool, t.columns)
+	for _, c := range b.from {
+		read[c] = true
+	}
+	for c, is := range read {
+		if !is {
+			b.others = append(b.others, c)
+		}
+	}
+	return b
+}
+
+// take takes a line, if it is such a record.
+func (b *Bare) take(n line) bool {
+	raw := n.raw
+	if len(raw) == 0 || raw[len(raw)-1] <= ' ' || bytes.IndexByte(raw, '"') >= 0 || b.lines.charset == Latin1 {
+		return false
+	}
+	cells, at := 0, 0
+	for ; cells < len(b.ends)-1; cells++ {
+		comma := bytes.IndexByte(raw[at:], ',')
+		if comma < 0 {
+			return false
+		}
+		at += comma
+		b.ends[cells] = at
+		at++
+	}
+	if bytes.IndexByte(raw[at:], ',') >= 0 {
+		return false
+	}
+	b.ends[cells] = len(raw)
+	b.Line, b.raw, b.odd = n.number, raw, false
+	for _, c := range b.others {
+		b.odd = b.odd || !isASCII(b.cell(c))
+	}
+	return !b.odd
+}
+
+func (b *Bare) cell(c int) []byte {
+	if c == 0 {
+		return b.raw[:b.ends[0]]
+	}
+	return b.raw[b.ends[c-1]+1 : b.ends[c]]
+}
+
+func (b *Bare) field(i int) []byte { return b.cell(b.from[i]) }
+
+// Odd says whether any field read so far was odd.
+func (b *Bare) Odd() bool { return b.odd }
+
+// Spoil makes the record odd: what its fields say together is not what nearly all say.
+func (b *Bare) Spoil() { b.odd = true }
+
+// Code is a number or a code of at most so many characters, or nothing: visible ASCII, and no plus sign, which a spreadsheet
+// may have put there.
+func (b *Bare) Code(i, most int) []byte {
+	f := b.field(i)
+	b.odd = b.odd || len(f) > most || !isCode(f)
+	return f
+}
+
+// Yuan is the amount of a payment, with two decimals.
+func (b *Bare) Yuan(i int) deposit.Fen {
+	fen, ok := deposit.PlainYuan(b.field(i))
+	b.odd = b.odd || !ok
+	return fen
+}
+
+// Wall is a time, "2026-06-12 09:00:00", in seconds since 1970.
+func (b *Bare) Wall(i int) int64 {
+	f := b.field(i)
+	if len(f) != len(deposit.WallTime) || f[10] != ' ' {
+		b.odd = true
+		return 0
+	}
+	clock, ok := deposit.PlainClock(f[11:])
+	b.odd = b.odd || !ok
+	return b.known(i, f[:10], midnight) + clock
+}
+
+// midnight is when a day begins.
+func midnight(day string) (seconds int64, ok bool) {
+	d, err := deposit.ParseDay(day)
+	return d.Start().Unix(), err == nil
+}
+
+// Known is what read makes of a field, of which the column has few; nothing, where it is not ok. Which read it is, has to be
+// the same for all fields of a column.
+func (b *Bare) Known(i int, read func(text string) (is int64, ok bool)) int64 {
+	return b.known(i, b.field(i), read)
+}
+
+func (b *Bare) known(i int, f []byte, read func(text string) (is int64, ok bool)) int64 {
+	m := &b.memos[i]
+	if m.last == nil || !bytes.Equal(m.last.text, f) {
+		m.last = &m.slots[maphash.Bytes(b.seed, f)%memoSlots]
+		if !bytes.Equal(m.last.text, f) || m.last.text == nil {
+			b.learn(m.last, f, read)
+		}
+	}
+	b.odd = b.odd || !m.last.ok
+	return m.last.is
+}
+
+// memo remembers what texts of a column say.
+type memo struct {
+	slots [memoSlots]remembered
+	last  *remembered
+}
+
+const memoSlots = 128
+
+type remembered struct {
+	text []byte
+	is   int64
+	ok   bool
+}
+
+func (b *Bare) learn(r *remembered, f []byte, read func(string) (int64, bool)) {
+	r.text = append(append(r.text[:0], f...), 0)[:len(f)] // never nil
+	text, bad := b.lines.decode(f)
+	r.is, r.ok = 0, bad == 0 && text == trimBlanks(text)
+	if r.ok {
+		r.is, r.ok = read(text)
+	}
+}
+
+// Empty says that a field holds nothing, not even blanks.
+func (b *Bare) Empty(i int) bool { return len(b.field(i)) == 0 }
+
+// Text is whether there is any text, whatever it says.
+func (b *Bare) Text(i int) bool {
+	f := b.field(i)
+	if len(f) == 0 || isCode(f) {
+		return len(f) > 0
+	}
+	b.known(i, f, anyText)
+	return true
+}
+
+// anyText admits no plus sign: see Code.
+func anyText(text string) (int64, bool) { return 0, strings.IndexByte(text, '+') < 0 }
+
+// Name is the name of whom somebody pays or is paid for, as UTF-8, and whether deposit.NameKey of it is the name itself.
+// It has a Han character at least, and beside them only their punctuation in full width and visible ASCII.
+func (b *Bare) Name(i int) (name []byte, isKey bool) {
+	f := b.field(i)
+	if b.lines.charset == GB18030 && !isASCII(f) {
+		var ok bool
+		b.room, ok = appendTwoByte(b.room[:0], f)
+		b.odd = b.odd || !ok
+		f = b.room
+	}
+	kind := nameKind(f)
+	b.odd = b.odd || kind == oddText
+	return f, kind == hanText
+}
+
+// isCode says whether a text is a code: visible ASCII, no plus sign.
+func isCode(f []byte) bool {
+	if len(f) < 8 {
+		for _, c := range f {
+			if c <= ' ' || c > '~' || c == '+' {
+				return false
+			}
+		}
+		return true
+	}
+	const ones = 0x0101010101010101
+	var wrong uint64
+	for at := 0; ; at += 8 {
+		at = min(at, len(f)-8)
+		x := binary.LittleEndian.Uint64(f[at:])
+		plus := x ^ '+'*ones
+		wrong |= x | (x + ones) | ^(x + (0x7F-' ')*ones) | (plus-ones) & ^plus
+		if at == len(f)-8 {
+			return wrong&highBits == 0
+		}
+	}
+}
+
+// textKind is what a text consists of.
+type textKind int
+
+// The kinds.
+const (
+	oddText   textKind = iota
+	hanText            // common Han characters only
+	mixedText          // also others, which are visible and of one form only
+)
+
+// nameKind looks at a text that may be UTF-8: only Han characters and their punctuation in full width, visible ASCII and blanks
+// within are not odd.
+func nameKind(f []byte) textKind {
+	if len(f) == 0 || len(f) > 200 || f[0] == ' ' || f[len(f)-1] == ' ' {
+		return oddText
+	}
+	kind, han := hanText, false
+	for i := 0; i < len(f); {
+		c := f[i]
+		if c < 0x7F && c >= ' ' {
+			kind = mixedText
+			i++
+			continue
+		}
+		if i+2 >= len(f) || f[i+1]>>6 != 2 || f[i+2]>>6 != 2 {
+			return oddText
+		}
+		switch r := rune(c&0xF)<<12 | rune(f[i+1]&0x3F)<<6 | rune(f[i+2]&0x3F); {
+		case c>>4 != 0xE:
+			return oddText
+		case r >= 0x4E00 && r <= 0x9FA5:
+			han = true
+		case r == '（' || r == '）':
+			kind = mixedText
+		default:
+			return oddText
+		}
+		i += 3
+	}
+	if !han {
+		return oddText
+	}
+	return kind
+}
