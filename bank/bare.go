@@ -16,20 +16,19 @@ import (
 type Bare struct {
 	Line int
 
-	odd     bool
-	lines   *lines
-	raw     []byte
-	ends    []int // of the record's cells
-	from    []int // for each column, its cell
-	others  []int // the cells that are not read
-	columns int
-	seed    maphash.Seed
-	memos   []memo // of the columns
-	room    []byte
+	odd    bool
+	lines  *lines
+	line   line
+	cells  []span
+	from   []int // for each column, its cell
+	others []int // the cells that are not read
+	seed   maphash.Seed
+	memos  []memo // of the columns
+	room   []byte
 }
 
 func newBare(t *table) *Bare {
-	b := &Bare{lines: t.in, ends: make([]int, t.columns), from: t.row.from, columns: t.columns, seed: maphash.MakeSeed(), memos: make([]memo, len(t.row.from))}
+	b := &Bare{lines: t.in, cells: make([]span, t.columns), from: t.row.from, seed: maphash.MakeSeed(), memos: make([]memo, len(t.row.from))}
 	read := make([]bool, t.columns)
 	for _, c := range b.from {
 		read[c] = true
@@ -42,41 +41,49 @@ func newBare(t *table) *Bare {
 	return b
 }
 
-// take takes a line, if it is such a record.
-func (b *Bare) take(n line) bool {
-	raw := n.raw
+// span is a cell of the record, and how wide it was before.
+type span struct {
+	from, to int
+	width    int
+	steady   bool // it was as wide in the record before that
+}
+
+// take takes the line, if it is such a record. A cell that was as wide twice is taken to be so again if a comma follows; no
+// method takes a field with a comma in it.
+func (b *Bare) take() bool {
+	raw := b.line.raw
 	if len(raw) == 0 || raw[len(raw)-1] <= ' ' || bytes.IndexByte(raw, '"') >= 0 || b.lines.charset == Latin1 {
 		return false
 	}
-	cells, at := 0, 0
-	for ; cells < len(b.ends)-1; cells++ {
-		comma := bytes.IndexByte(raw[at:], ',')
-		if comma < 0 {
-			return false
+	at, last := 0, len(b.cells)-1
+	for i := range b.cells[:last] {
+		c := &b.cells[i]
+		width := c.width
+		if end := at + width; !c.steady || end >= len(raw) || raw[end] != ',' {
+			if width = bytes.IndexByte(raw[at:], ','); width < 0 {
+				return false
+			}
+			c.width, c.steady = width, width == c.width
 		}
-		at += comma
-		b.ends[cells] = at
-		at++
+		c.from, c.to = at, at+width
+		at += width + 1
 	}
-	if bytes.IndexByte(raw[at:], ',') >= 0 {
+	if at > len(raw) {
 		return false
 	}
-	b.ends[cells] = len(raw)
-	b.Line, b.raw, b.odd = n.number, raw, false
-	for _, c := range b.others {
-		b.odd = b.odd || !isASCII(b.cell(c))
+	b.cells[last].from, b.cells[last].to = at, len(raw)
+	b.Line, b.odd = b.line.number, bytes.IndexByte(raw[at:], ',') >= 0
+	for _, i := range b.others {
+		cell := raw[b.cells[i].from:b.cells[i].to]
+		b.odd = b.odd || !isASCII(cell) || bytes.IndexByte(cell, ',') >= 0
 	}
 	return !b.odd
 }
 
-func (b *Bare) cell(c int) []byte {
-	if c == 0 {
-		return b.raw[:b.ends[0]]
-	}
-	return b.raw[b.ends[c-1]+1 : b.ends[c]]
+func (b *Bare) field(i int) []byte {
+	c := &b.cells[b.from[i]]
+	return b.line.raw[c.from:c.to]
 }
-
-func (b *Bare) field(i int) []byte { return b.cell(b.from[i]) }
 
 // Odd says whether any field read so far was odd.
 func (b *Bare) Odd() bool { return b.odd }
@@ -152,7 +159,7 @@ type remembered struct {
 func (b *Bare) learn(r *remembered, f []byte, read func(string) (int64, bool)) {
 	r.text = append(append(r.text[:0], f...), 0)[:len(f)] // never nil
 	text, bad := b.lines.decode(f)
-	r.is, r.ok = 0, bad == 0 && text == trimBlanks(text)
+	r.is, r.ok = 0, bad == 0 && text == trimBlanks(text) && bytes.IndexByte(f, ',') < 0
 	if r.ok {
 		r.is, r.ok = read(text)
 	}
@@ -189,11 +196,11 @@ func (b *Bare) Name(i int) (name []byte, isKey bool) {
 	return f, kind == hanText
 }
 
-// isCode says whether a text is a code: visible ASCII, no plus sign.
+// isCode says whether a text is a code: visible ASCII, no plus sign, no comma.
 func isCode(f []byte) bool {
 	if len(f) < 8 {
 		for _, c := range f {
-			if c <= ' ' || c > '~' || c == '+' {
+			if c <= ' ' || c > '~' || c == '+' || c == ',' {
 				return false
 			}
 		}
@@ -204,8 +211,8 @@ func isCode(f []byte) bool {
 	for at := 0; ; at += 8 {
 		at = min(at, len(f)-8)
 		x := binary.LittleEndian.Uint64(f[at:])
-		plus := x ^ '+'*ones
-		wrong |= x | (x + ones) | ^(x + (0x7F-' ')*ones) | (plus-ones) & ^plus
+		plus, comma := x^'+'*ones, x^','*ones
+		wrong |= x | (x + ones) | ^(x + (0x7F-' ')*ones) | (plus-ones)&^plus | (comma-ones)&^comma
 		if at == len(f)-8 {
 			return wrong&highBits == 0
 		}
@@ -228,22 +235,22 @@ func nameKind(f []byte) textKind {
 	if len(f) == 0 || len(f) > 200 || f[0] == ' ' || f[len(f)-1] == ' ' {
 		return oddText
 	}
-	kind, han := hanText, false
+	kind, hans := hanText, 0
 	for i := 0; i < len(f); {
-		c := f[i]
-		if c < 0x7F && c >= ' ' {
+		if c := f[i]; c < 0x7F && c >= ' ' && c != ',' {
 			kind = mixedText
 			i++
 			continue
 		}
-		if i+2 >= len(f) || f[i+1]>>6 != 2 || f[i+2]>>6 != 2 {
+		if i+2 >= len(f) {
 			return oddText
 		}
-		switch r := rune(c&0xF)<<12 | rune(f[i+1]&0x3F)<<6 | rune(f[i+2]&0x3F); {
-		case c>>4 != 0xE:
+		three := uint32(f[i])<<16 | uint32(f[i+1])<<8 | uint32(f[i+2])
+		switch r := three>>4&0xF000 | three>>2&0xFC0 | three&0x3F; {
+		case three&0xF0C0C0 != 0xE08080:
 			return oddText
-		case r >= 0x4E00 && r <= 0x9FA5:
-			han = true
+		case r-0x4E00 <= 0x9FA5-0x4E00:
+			hans++
 		case r == '（' || r == '）':
 			kind = mixedText
 		default:
@@ -251,7 +258,7 @@ func nameKind(f []byte) textKind {
 		}
 		i += 3
 	}
-	if !han {
+	if hans == 0 {
 		return oddText
 	}
 	return kind

@@ -101,13 +101,19 @@ func beyondASCII(raw []byte) (n int) {
 }
 
 // next gives the next line; io.EOF after the last. A line that is too long is an error of the whole file.
-func (l *lines) next() (line, error) {
+func (l *lines) next() (n line, err error) {
+	err = l.read(&n)
+	return n, err
+}
+
+// read is next without a copy of the line.
+func (l *lines) read(n *line) error {
 	raw, err := l.in.ReadSlice('\n')
 	if err != nil && !errors.Is(err, io.EOF) && !(errors.Is(err, bufio.ErrBufferFull) && endsInPadding(raw)) {
-		return line{}, l.explain(err)
+		return l.explain(err)
 	}
 	if len(raw) == 0 {
-		return line{}, io.EOF
+		return io.EOF
 	}
 	l.number++
 	if l.places != nil {
@@ -119,7 +125,8 @@ func (l *lines) next() (line, error) {
 	if l.charset == "" && !isASCII(raw) {
 		l.charset = Sniff(raw, l.declared)
 	}
-	return line{l.number, raw, !ended}, nil
+	n.number, n.raw, n.last = l.number, raw, !ended
+	return nil
 }
 
 // endsInPadding tells a record with a long tail of padding from a line that is too long.

@@ -45,19 +45,17 @@ func (s *Scan) next(t *table, bare *Bare) error {
 		first, _ := t.line()
 		return s.text(t, first)
 	}
-	n, err := t.in.next()
-	if errors.Is(err, io.EOF) {
+	if err := t.in.read(&bare.line); errors.Is(err, io.EOF) {
 		return errNoMore
-	}
-	if err != nil {
+	} else if err != nil {
 		return err
 	}
-	if bare.take(n) {
+	if bare.take() {
 		if err := s.Bare(bare); err != nil || !bare.odd {
 			return err
 		}
 	}
-	return s.text(t, t.text(n))
+	return s.text(t, t.text(bare.line))
 }
 
 // text reads the record that begins with a line as text.

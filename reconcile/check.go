@@ -172,6 +172,7 @@ func (o *OverlapError) Error() string {
 // of the statement, and then for each bid that is not paid, in the order of the bids. Where leases overlap it gives an
 // OverlapError and no row. It may be called once.
 func (c *FileCheck) Rows(ctx context.Context, all bool, row func(CheckRow) error) error {
+	c.repeats.addLeft()
 	if c.screen != nil {
 		if all {
 			return errors.New("screened rows are not all there")

@@ -21,6 +21,8 @@ type repeats struct {
 	seed   maphash.Seed
 	seen   filter
 	twice  filter
+	left   [256]uint64 // hashes that are still to be added: many at once, since each is far away in memory
+	lefts  int
 	mutex  sync.Mutex
 	booked []booked // the accounts and days of the file, few; a credit says which by its place
 	places map[booked]int
@@ -59,11 +61,23 @@ func slot(parent, serial uint64) uint64 { return serial ^ parent<<1 }
 
 // leave leaves the hash of a credit, and suspects whatever has it if it was there before.
 func (r *repeats) leave(parent, serial uint64) uint64 {
-	h := slot(parent, serial)
-	if r.seen.add(h) {
-		r.twice.add(h)
+	if r.lefts == len(r.left) {
+		r.addLeft()
 	}
+	h := slot(parent, serial)
+	r.left[r.lefts] = h
+	r.lefts++
 	return h
+}
+
+// addLeft adds what was left; before it, nothing is known of who is suspected.
+func (r *repeats) addLeft() {
+	for _, h := range r.left[:r.lefts] {
+		if r.seen.add(h) {
+			r.twice.add(h)
+		}
+	}
+	r.lefts = 0
 }
 
 // filter is a set of hashes that is sometimes wrong about what is not in it: three bits for each, in one word.
