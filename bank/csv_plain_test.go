@@ -136,7 +136,7 @@ func FuzzReadTable(f *testing.F) {
 }
 
 // benchStatement is a statement of so many rows, in GBK.
-func benchStatement(b *testing.B, rows int) []byte {
+func benchStatement(b testing.TB, rows int) []byte {
 	file := []byte(csvHeader)
 	for i := range rows {
 		file = fmt.Appendf(file, "2606120000%05d,2026-06-12,2026-06-12 09:%02d:%02d,%s,%[4]s-%06[1]d,C,800000.00,聊城市东昌建设工程有限公司,6212000000000000005,示例银行聊城分行,投标保证金,\n",
