@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"strings"
+	"unicode/utf8"
 
 	"depositd/platform/deposit"
 )
@@ -75,9 +76,21 @@ func (b *Bare) take() bool {
 	b.Line, b.odd = b.line.number, bytes.IndexByte(raw[at:], ',') >= 0
 	for _, i := range b.others {
 		cell := raw[b.cells[i].from:b.cells[i].to]
-		b.odd = b.odd || !isASCII(cell) || bytes.IndexByte(cell, ',') >= 0
+		b.odd = b.odd || !b.isText(cell) || bytes.IndexByte(cell, ',') >= 0
 	}
 	return !b.odd
+}
+
+// isText says whether bytes are text, in a form that is read without a decoder.
+func (b *Bare) isText(cell []byte) (ok bool) {
+	switch {
+	case isASCII(cell):
+		return true
+	case b.lines.charset == UTF8:
+		return utf8.Valid(cell) && !bytes.Contains(cell, replacement)
+	}
+	b.room, ok = appendTwoByte(b.room[:0], cell)
+	return ok
 }
 
 func (b *Bare) field(i int) []byte {
@@ -185,8 +198,11 @@ func anyText(text string) (int64, bool) { return 0, strings.IndexByte(text, '+')
 // It has a Han character at least, and beside them only their punctuation in full width and visible ASCII.
 func (b *Bare) Name(i int) (name []byte, isKey bool) {
 	f := b.field(i)
-	if b.lines.charset == GB18030 && !isASCII(f) {
+	if b.lines.charset == GB18030 {
 		var ok bool
+		if b.room, ok = appendHan(b.room[:0], f); ok {
+			return b.room, true
+		}
 		b.room, ok = appendTwoByte(b.room[:0], f)
 		b.odd = b.odd || !ok
 		f = b.room
@@ -229,10 +245,13 @@ const (
 	mixedText          // also others, which are visible and of one form only
 )
 
+// maxName is the longest name in bytes of UTF-8 that has not too many characters for sure.
+const maxName = 200
+
 // nameKind looks at a text that may be UTF-8: only Han characters and their punctuation in full width, visible ASCII and blanks
 // within are not odd.
 func nameKind(f []byte) textKind {
-	if len(f) == 0 || len(f) > 200 || f[0] == ' ' || f[len(f)-1] == ' ' {
+	if len(f) == 0 || len(f) > maxName || f[0] == ' ' || f[len(f)-1] == ' ' {
 		return oddText
 	}
 	kind, hans := hanText, 0
@@ -249,7 +268,7 @@ func nameKind(f []byte) textKind {
 		switch r := three>>4&0xF000 | three>>2&0xFC0 | three&0x3F; {
 		case three&0xF0C0C0 != 0xE08080:
 			return oddText
-		case r-0x4E00 <= 0x9FA5-0x4E00:
+		case r-firstHan <= lastHan-firstHan:
 			hans++
 		case r == '（' || r == '）':
 			kind = mixedText

@@ -2,6 +2,7 @@ package bank
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -97,6 +98,17 @@ func (c Charset) Decode(b []byte) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// Reader decodes as it reads, by the library's decoder, which never fails: what it cannot read becomes U+FFFD.
+func (c Charset) Reader(r io.Reader) io.Reader {
+	switch c {
+	case UTF8:
+		return r
+	case Latin1:
+		return charmap.ISO8859_1.NewDecoder().Reader(r)
+	}
+	return simplifiedchinese.GB18030.NewDecoder().Reader(r)
 }
 
 // Encode writes text in the charset. GB18030 has every character; one that another charset has not is an Invalid error.

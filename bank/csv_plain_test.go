@@ -160,6 +160,11 @@ func BenchmarkGBK(b *testing.B) {
 			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
 	}
+	measure("scan", func() (n int, err error) {
+		s := CSVScan{Bank: ourBank(), Credit: func(*BareCredit) error { n++; return nil }}
+		err = s.Read(bytes.NewReader(raw))
+		return n, err
+	})
 	measure("adapter", func() (int, error) {
 		s := counted{}
 		err := csvAdapter.Statement(ourBank(), bytes.NewReader(raw), &s)

@@ -70,6 +70,33 @@ func appendTwoByte(b, raw []byte) (text []byte, ok bool) {
 	return b[:had+n], true
 }
 
+// The common Han characters: those of names that are their own deposit.NameKey.
+const (
+	firstHan = 0x4E00
+	lastHan  = 0x9FA5
+)
+
+// appendHan appends what a name of common Han characters in two-byte codes says; ok is false for any other name.
+func appendHan(b, raw []byte) (name []byte, ok bool) {
+	if len(raw) == 0 || len(raw)%2 != 0 || len(raw)/2*3 > maxName {
+		return b, false
+	}
+	runes, end := twoByteRunes(), len(b)+len(raw)/2*3
+	b = slices.Grow(b, maxName)
+	for out := b[len(b):end]; len(raw) >= 2 && len(out) >= 3; raw, out = raw[2:], out[3:] {
+		lead, trail := raw[0]-firstLead, raw[1]-firstTrail
+		if lead >= leads || trail >= trails {
+			return b, false
+		}
+		r := runes[int(lead)*trails+int(trail)]
+		if r-firstHan > lastHan-firstHan {
+			return b, false
+		}
+		out[0], out[1], out[2] = 0xE0|byte(r>>12), 0x80|byte(r>>6)&0xBF, 0x80|byte(r)&0xBF
+	}
+	return b[:end], true
+}
+
 // highBits are those that no ASCII has, of eight bytes.
 const highBits = 0x8080808080808080
 

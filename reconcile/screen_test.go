@@ -61,12 +61,16 @@ type lie struct {
 	credit func(*bank.BareCredit)
 }
 
-func isHan(s string) bool { return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) }
+func isHan(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+}
 
 // screened gives what FileCheck says when of the rows that may come bare most do, and how many of those it did not read again.
 func (w smallWorld) screened(t *testing.T, r *rand.Rand, dir string, bytes int64, l lie) (rows []CheckRow, plain int, err error) {
 	c := NewFileCheck(w.rules, dir, bytes)
-	in := func(set []uint64, row, from, to int) bool { return row >= from && row < to && bitmap(set).has(uint64(row)) }
+	in := func(set []uint64, row, from, to int) bool {
+		return row >= from && row < to && bitmap(set).has(uint64(row))
+	}
 	var bareBids, bareCredits, again int
 	c.Screen(Reread{
 		Bids: func(set []uint64, from, to int, bid func(int, string, *Claim) error) error {

@@ -140,9 +140,15 @@ func (b *bench) tell(rows ...benchRow) {
 }
 
 func (b *bench) print(r *benchRow) {
-	fmt.Fprintf(b.stdout, "  %-10s %9d  %8.3f s  %9.0f 行/秒  %7.0f MiB", r.What, r.N, r.Seconds, r.RowsPerSecond, r.MiB)
+	fmt.Fprintf(b.stdout, "  %-10s %9d  %8.3f s  %9.0f 行/秒", r.What, r.N, r.Seconds, r.RowsPerSecond)
+	if r.MiB > 0 {
+		fmt.Fprintf(b.stdout, "  %7.0f MiB", r.MiB)
+	}
 	if r.Slower > 0 {
-		fmt.Fprintf(b.stdout, "  用时 %.2f 倍，内存 %.1f 倍", r.Slower, r.Larger)
+		fmt.Fprintf(b.stdout, "  用时 %.2f 倍", r.Slower)
+	}
+	if r.Larger > 0 {
+		fmt.Fprintf(b.stdout, "，内存 %.1f 倍", r.Larger)
 	}
 	if r.Note != "" {
 		fmt.Fprintf(b.stdout, "  %s", r.Note)

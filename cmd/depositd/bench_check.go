@@ -72,6 +72,9 @@ func (k *benchCmd) checkOf(ctx context.Context, b *bench, n int) error {
 		}
 	}
 	b.tell(rows...)
+	if err := k.gbk(ctx, b, files[bank.GB18030][1]); err != nil {
+		return err
+	}
 	return b.forget(k, files)
 }
 

@@ -90,12 +90,14 @@ func (in *checkFiles) bad(file string, f bank.Fault) error {
 	return in.ctx.Err()
 }
 
-// interrupted looks at every some thousandth row whether somebody wants to stop.
-func (in *checkFiles) interrupted(row int) error {
+func (in *checkFiles) interrupted(row int) error { return interruptedAt(in.ctx, row) }
+
+// interruptedAt looks at every some thousandth row whether somebody wants to stop.
+func interruptedAt(ctx context.Context, row int) error {
 	if row%4096 != 0 {
 		return nil
 	}
-	return in.ctx.Err()
+	return ctx.Err()
 }
 
 // readBids reads every bid as text.

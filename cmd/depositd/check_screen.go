@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io"
+
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/reconcile"
@@ -8,13 +11,14 @@ import (
 
 // screen makes the check one whose rows come bare where that is possible, and gives what reads the two files then.
 func (in *checkFiles) screen() (readBids, readStatement func(bad func(bank.Fault) error) error) {
-	bids := &bidScan{checkFiles: in}
-	statement := &bank.CSVScan{Bank: in.bank(), Credit: func(e *bank.BareCredit) error {
-		if in.summary.Entries++; in.summary.Entries%4096 == 0 && in.ctx.Err() != nil {
-			return in.ctx.Err()
-		}
-		return in.check.BareCredit(e)
-	}, Entry: in.takeEntry}
+	bids := &bidScan{file: in.bids, text: in.takeBid, take: func(b *reconcile.BareBid) error {
+		in.summary.Bids++
+		return errors.Join(in.check.BareBid(b), in.interrupted(in.summary.Bids))
+	}}
+	statement := &bank.CSVScan{Bank: in.bank(), Entry: in.takeEntry, Credit: func(e *bank.BareCredit) error {
+		in.summary.Entries++
+		return errors.Join(in.check.BareCredit(e), in.interrupted(in.summary.Entries))
+	}}
 	in.check.Screen(reconcile.Reread{Bids: bids.again, Credits: func(set []uint64, from, to int, credit func(int, *bank.Entry) error) error {
 		return statement.Again(in.statement, set, from, to, credit)
 	}})
@@ -26,7 +30,13 @@ func (in *checkFiles) screen() (readBids, readStatement func(bad func(bank.Fault
 
 // bidScan reads bids.csv with a short way for the rows that hold nothing odd.
 type bidScan struct {
-	*checkFiles
+	file interface {
+		io.Reader
+		io.ReaderAt
+	}
+	take func(*reconcile.BareBid) error // what is good until the next
+	text func(bidRow) error             // every other row
+
 	scan bank.Scan
 	bid  reconcile.BareBid
 }
@@ -53,9 +63,9 @@ func (s *bidScan) read(bad func(bank.Fault) error) error {
 		if f.fault != nil {
 			return bad(*f.fault)
 		}
-		return s.takeBid(row)
+		return s.text(row)
 	}}
-	return s.scan.Read(s.bids)
+	return s.scan.Read(s.file)
 }
 
 // bare takes a bid if every field is as readBids would have it, or simpler.
@@ -67,17 +77,15 @@ func (s *bidScan) bare(r *bank.Bare) error {
 		b.To = r.Wall(bidTo)
 	}
 	b.Bidder, b.IsKey = r.Name(bidBidder)
-	_, b.Basic = r.Known(bidSingle, isFlag), r.Known(bidBasic, isFlag) != 0
+	b.Basic = r.Known(bidBasic, isFlag) != 0
+	r.Known(bidSingle, isFlag)
 	if !r.Text(bidLot) || !r.Text(bidDepartment) || len(b.Number) == 0 {
 		r.Spoil()
 	}
 	if r.Odd() {
 		return nil
 	}
-	if s.summary.Bids++; s.summary.Bids%4096 == 0 && s.ctx.Err() != nil {
-		return s.ctx.Err()
-	}
-	return s.check.BareBid(b)
+	return s.take(b)
 }
 
 func isFlag(text string) (is int64, ok bool) {
@@ -90,7 +98,7 @@ func isFlag(text string) (is int64, ok bool) {
 // again reads bids once more that came bare.
 func (s *bidScan) again(set []uint64, from, to int, bid func(row int, number string, b *reconcile.Claim) error) error {
 	f := fields{columns: bidColumns, at: -1}
-	return s.scan.Again(s.bids, set, from, to, func(r *bank.Row) error {
+	return s.scan.Again(s.file, set, from, to, func(r *bank.Row) error {
 		row := f.bid(r)
 		if f.fault != nil {
 			return bank.FileChanged()
