@@ -81,6 +81,27 @@ func FuzzDecodePlain(f *testing.F) {
 	})
 }
 
+// TestAppendHan holds the names in Han characters to the decoder, for every code.
+func TestAppendHan(t *testing.T) {
+	known := 0
+	for lead := range 256 {
+		for trail := range 256 {
+			raw := []byte{0xC1, 0xC4, byte(lead), byte(trail), 0xB3, 0xC7}
+			text, ok := appendHan([]byte("x"), raw)
+			want, err := GB18030.Decode(raw)
+			if ok {
+				known++
+			}
+			if ok && (err != nil || string(text) != "x"+want || deposit.NameKey(want) != want) {
+				t.Errorf("%x: %q, want %q, %v", raw, text, want, err)
+			}
+		}
+	}
+	if known != lastHan-firstHan+1 {
+		t.Errorf("%d characters", known)
+	}
+}
+
 // TestTwoByteRunes holds the table to the decoder for every code, and shows that it is not empty.
 func TestTwoByteRunes(t *testing.T) {
 	known := 0
@@ -148,7 +169,7 @@ func benchStatement(b testing.TB, rows int) []byte {
 // BenchmarkGBK sets the adapter beside what one would write without it, x/text before encoding/csv: "fields" only cuts the
 // rows, "entries" also reads day, time and amount and looks at the texts, as the adapter does.
 func BenchmarkGBK(b *testing.B) {
-	const rows = 10000
+	const rows = 100_000
 	raw := benchStatement(b, rows)
 	measure := func(name string, read func() (int, error)) {
 		b.Run(name, func(b *testing.B) {

@@ -80,9 +80,8 @@ func (c *CSVScan) bare(r *Bare) error {
 	k.ParentAccount = r.field(csvParent)
 	r.Known(csvParent, c.admitsParent)
 	r.Known(csvDay, isBookingDay)
-	side := r.Code(csvSide, 1)
 	if r.odd || len(k.Serial) == 0 || len(k.SubAccount) == 0 || string(k.SubAccount) == string(k.ParentAccount) ||
-		string(side) != string(Credit) || len(r.field(csvReversalOf)) > 0 {
+		string(r.field(csvSide)) != string(Credit) || len(r.field(csvReversalOf)) > 0 {
 		r.odd = true
 		return nil
 	}

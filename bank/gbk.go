@@ -76,23 +76,34 @@ const (
 	lastHan  = 0x9FA5
 )
 
+// twoByteHan is the UTF-8 of the common Han characters by their two-byte codes, three bytes from the lowest; 0 for others.
+var twoByteHan = sync.OnceValue(func() *[leads * trails]uint32 {
+	hans := new([leads * trails]uint32)
+	for i, r := range twoByteRunes() {
+		if r >= firstHan && r <= lastHan {
+			hans[i] = 0xE0 | uint32(r>>12) | (0x80|uint32(r>>6&0x3F))<<8 | (0x80|uint32(r&0x3F))<<16
+		}
+	}
+	return hans
+})
+
 // appendHan appends what a name of common Han characters in two-byte codes says; ok is false for any other name.
 func appendHan(b, raw []byte) (name []byte, ok bool) {
 	if len(raw) == 0 || len(raw)%2 != 0 || len(raw)/2*3 > maxName {
 		return b, false
 	}
-	runes, end := twoByteRunes(), len(b)+len(raw)/2*3
-	b = slices.Grow(b, maxName)
-	for out := b[len(b):end]; len(raw) >= 2 && len(out) >= 3; raw, out = raw[2:], out[3:] {
+	hans, end := twoByteHan(), len(b)+len(raw)/2*3
+	b = slices.Grow(b, maxName+1) // one byte more is written than belongs to the name
+	for out := b[len(b) : end+1]; len(raw) >= 2 && len(out) >= 4; raw, out = raw[2:], out[3:] {
 		lead, trail := raw[0]-firstLead, raw[1]-firstTrail
 		if lead >= leads || trail >= trails {
 			return b, false
 		}
-		r := runes[int(lead)*trails+int(trail)]
-		if r-firstHan > lastHan-firstHan {
+		han := hans[int(lead)*trails+int(trail)]
+		if han == 0 {
 			return b, false
 		}
-		out[0], out[1], out[2] = 0xE0|byte(r>>12), 0x80|byte(r>>6)&0xBF, 0x80|byte(r)&0xBF
+		binary.LittleEndian.PutUint32(out, han)
 	}
 	return b[:end], true
 }

@@ -173,6 +173,7 @@ func (o *OverlapError) Error() string {
 // OverlapError and no row. It may be called once.
 func (c *FileCheck) Rows(ctx context.Context, all bool, row func(CheckRow) error) error {
 	c.repeats.addLeft()
+	c.repeats.seen = nil
 	if c.screen != nil {
 		if all {
 			return errors.New("screened rows are not all there")

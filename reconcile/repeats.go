@@ -196,7 +196,7 @@ func (c *FileCheck) settleRepeats(ctx context.Context) error {
 			r.reversed.add(uint64(one.entry.ID))
 		}
 	}
-	r.seen, r.twice, r.debits = nil, nil, nil
+	r.twice, r.debits = nil, nil
 	return suspects.close()
 }
 

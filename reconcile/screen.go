@@ -63,7 +63,7 @@ var firstSecond = time.Date(2000, 1, 1, 0, 0, 0, 0, deposit.Shanghai).Unix()
 // Screen lets bids and credits come bare, from now on: reread is asked for those that have to be judged closely.
 func (c *FileCheck) Screen(reread Reread) {
 	c.reread = reread
-	c.screen = &screen{FileCheck: c, bids: newSpool(c.dir, c.parts), credits: newSpool(c.dir, c.parts), desks: make([]screenDesk, c.workers)}
+	c.screen = &screen{FileCheck: c, bids: newSpool(c.dir, c.parts, 1), credits: newSpool(c.dir, c.parts, 1), desks: make([]screenDesk, c.workers)}
 	c.open = append(c.open, c.screen.bids.close, c.screen.credits.close)
 }
 
@@ -164,6 +164,7 @@ func (s *screen) pick(ctx context.Context) error {
 	if err := s.each(ctx, s.parts, s.sift); err != nil {
 		return err
 	}
+	s.credits.drop()
 	if err := s.pieces(ctx, s.bidRows, func(worker, from, to int) error {
 		return s.reread.Bids(s.bidPicks, from, to, func(row int, number string, b *Claim) error { return s.putBid(worker, row, number, b) })
 	}); err != nil {

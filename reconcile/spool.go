@@ -33,17 +33,20 @@ type extent struct {
 	n  int
 }
 
-// The buffers of a spool are 8 MiB together: as many partitions as there are, so large is the buffer of each, within
-// reason, since a call of the system costs more than what it copies.
+// The buffers of the spools that are written together are 8 MiB: as many partitions as there are, so large is the buffer of
+// each, within reason, since a call of the system costs more than what it copies.
 const (
 	bufferBytes = 8 << 20
-	smallExtent = 16 << 10
+	smallExtent = 8 << 10
 	largeExtent = 64 << 10
 )
 
-func newSpool(dir string, parts int) *spool {
-	return &spool{dir: dir, parts: make([]partition, parts), extent: min(max(bufferBytes/parts, smallExtent), largeExtent)}
+func newSpool(dir string, parts, writers int) *spool {
+	return &spool{dir: dir, parts: make([]partition, parts), extent: min(max(bufferBytes/parts/writers, smallExtent), largeExtent)}
 }
+
+// drop gives the buffers back: what the spool holds is no longer needed.
+func (s *spool) drop() { s.parts = nil }
 
 // put adds a record to a partition. Records keep their order within it.
 func (s *spool) put(part int, record []byte) error {
@@ -136,7 +139,7 @@ type spools []*spool
 func newSpools(dir string, writers, parts int) spools {
 	all := make(spools, writers)
 	for i := range all {
-		all[i] = newSpool(dir, parts)
+		all[i] = newSpool(dir, parts, writers)
 	}
 	return all
 }
