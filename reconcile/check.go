@@ -20,6 +20,8 @@ import (
 // are processors. What a partition cannot know by itself is found out before (repeated lines and reversals, see repeats)
 // or put off until after (the other bids of whoever paid on a number that is not his, see asks). All credits of one
 // number, and all reversals of the file, are in memory at once.
+//
+// Where rows come bare (see Screen), those that are plain are put aside before: what follows sees the others only.
 type FileCheck struct {
 	rules   Rules
 	dir     string
