@@ -11,8 +11,9 @@ import (
 
 // Bare is a record of a table that stands on one line without any quote and has as many fields as the header. Its fields are
 // bytes of the file. Each method reads one of the columns asked for, by its place among them, in the form that nearly all
-// have; a field of any other form makes the record odd, and what the methods gave is worth nothing then. What they give
-// as bytes is good until the next record, that of Name until the next name.
+// have; a field of any other form makes the record odd, and what the methods gave is worth nothing then. Each column has to
+// be read: only then is it sure that the record is such a one. What the methods give as bytes is good until the next record,
+// that of Name until the next name.
 type Bare struct {
 	Line int
 
@@ -48,11 +49,11 @@ type span struct {
 	steady   bool // it was as wide in the record before that
 }
 
-// take takes the line, if it is such a record. A cell that was as wide twice is taken to be so again if a comma follows; no
-// method takes a field with a comma in it.
+// take takes the line, if it may be such a record. A cell that was as wide twice is taken to be so again if a comma follows.
+// Whether a cell holds a comma or a quote is for whoever reads it: no method takes one that does.
 func (b *Bare) take() bool {
 	raw := b.line.raw
-	if len(raw) == 0 || raw[len(raw)-1] <= ' ' || bytes.IndexByte(raw, '"') >= 0 || b.lines.charset == Latin1 {
+	if len(raw) == 0 || raw[len(raw)-1] <= ' ' || b.lines.charset == Latin1 {
 		return false
 	}
 	at, last := 0, len(b.cells)-1
@@ -75,7 +76,7 @@ func (b *Bare) take() bool {
 	b.Line, b.odd = b.line.number, bytes.IndexByte(raw[at:], ',') >= 0
 	for _, i := range b.others {
 		cell := raw[b.cells[i].from:b.cells[i].to]
-		b.odd = b.odd || !b.isText(cell) || bytes.IndexByte(cell, ',') >= 0
+		b.odd = b.odd || !b.isText(cell) || bytes.ContainsAny(cell, separators)
 	}
 	return !b.odd
 }
@@ -91,6 +92,9 @@ func (b *Bare) isText(cell []byte) (ok bool) {
 	b.room, ok = appendTwoByte(b.room[:0], cell)
 	return ok
 }
+
+// separators are what a record is cut at.
+const separators = `,"`
 
 func (b *Bare) field(i int) []byte {
 	c := &b.cells[b.from[i]]
@@ -143,15 +147,21 @@ func (b *Bare) Known(i int, read func(text string) (is int64, ok bool)) int64 {
 }
 
 func (b *Bare) known(i int, f []byte, read func(text string) (is int64, ok bool)) int64 {
-	m := &b.memos[i]
-	if m.last == nil || !bytes.Equal(m.last.text, f) {
-		m.last = &m.slots[maphash.Bytes(b.seed, f)%memoSlots]
-		if !bytes.Equal(m.last.text, f) || m.last.text == nil {
-			b.learn(m.last, f, read)
-		}
+	last := b.memos[i].last
+	if last == nil || !bytes.Equal(last.text, f) {
+		last = b.lookUp(&b.memos[i], f, read)
 	}
-	b.odd = b.odd || !m.last.ok
-	return m.last.is
+	b.odd = b.odd || !last.ok
+	return last.is
+}
+
+// lookUp finds what a text said, or lets read read it.
+func (b *Bare) lookUp(m *memo, f []byte, read func(text string) (is int64, ok bool)) *remembered {
+	m.last = &m.slots[maphash.Bytes(b.seed, f)%memoSlots]
+	if !bytes.Equal(m.last.text, f) || m.last.text == nil {
+		b.learn(m.last, f, read)
+	}
+	return m.last
 }
 
 // memo remembers what texts of a column say.
@@ -171,7 +181,7 @@ type remembered struct {
 func (b *Bare) learn(r *remembered, f []byte, read func(string) (int64, bool)) {
 	r.text = append(append(r.text[:0], f...), 0)[:len(f)] // never nil
 	text, bad := b.lines.decode(f)
-	r.is, r.ok = 0, bad == 0 && text == trimBlanks(text) && bytes.IndexByte(f, ',') < 0
+	r.is, r.ok = 0, bad == 0 && text == trimBlanks(text) && !bytes.ContainsAny(f, separators)
 	if r.ok {
 		r.is, r.ok = read(text)
 	}

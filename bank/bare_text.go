@@ -2,27 +2,29 @@ package bank
 
 import "encoding/binary"
 
-// isCode says whether a text is a code: visible ASCII, no plus sign, no comma.
+// isCode says whether a text is a code: visible ASCII, no plus sign, no comma, no quote.
 func isCode(f []byte) bool {
 	if len(f) < 8 {
-		for _, c := range f {
-			if c <= ' ' || c > '~' || c == '+' || c == ',' {
-				return false
-			}
-		}
-		return true
+		return isAnyCode(f)
 	}
 	const ones = 0x0101010101010101
-	var wrong uint64
-	for at := 0; ; at += 8 {
-		at = min(at, len(f)-8)
+	var other uint64 // bytes that are not between the minus sign and the tilde, as nearly all are, have its high bit
+	for at := 0; at < len(f)-8; at += 8 {
 		x := binary.LittleEndian.Uint64(f[at:])
-		plus, comma := x^'+'*ones, x^','*ones
-		wrong |= x | (x + ones) | ^(x + (0x7F-' ')*ones) | (plus-ones)&^plus | (comma-ones)&^comma
-		if at == len(f)-8 {
-			return wrong&highBits == 0
+		other |= x | (x + ones) | ^(x + (0x80-'-')*ones)
+	}
+	x := binary.LittleEndian.Uint64(f[len(f)-8:])
+	other |= x | (x + ones) | ^(x + (0x80-'-')*ones)
+	return other&highBits == 0 || isAnyCode(f)
+}
+
+func isAnyCode(f []byte) bool {
+	for _, c := range f {
+		if c <= ' ' || c > '~' || c == '+' || c == ',' || c == '"' {
+			return false
 		}
 	}
+	return true
 }
 
 // textKind is what a text consists of.
@@ -46,7 +48,7 @@ func nameKind(f []byte) textKind {
 	}
 	kind, hans := hanText, 0
 	for i := 0; i < len(f); {
-		if c := f[i]; c < 0x7F && c >= ' ' && c != ',' {
+		if c := f[i]; c < 0x7F && c >= ' ' && c != ',' && c != '"' {
 			kind = mixedText
 			i++
 			continue
