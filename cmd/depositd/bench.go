@@ -75,6 +75,7 @@ type benchRow struct {
 	What          string  `json:"what"`
 	N             int     `json:"n"`
 	Seconds       float64 `json:"seconds"`
+	CPU           float64 `json:"cpu_seconds,omitempty"` // of all threads, with the system's work for them
 	RowsPerSecond float64 `json:"rows_per_second"`
 	MiB           float64 `json:"peak_rss_mib,omitempty"`
 	Slower        float64 `json:"times_our_seconds,omitempty"` // of something beside ours: how often our time it took
@@ -141,6 +142,9 @@ func (b *bench) tell(rows ...benchRow) {
 
 func (b *bench) print(r *benchRow) {
 	fmt.Fprintf(b.stdout, "  %-10s %9d  %8.3f s  %9.0f 行/秒", r.What, r.N, r.Seconds, r.RowsPerSecond)
+	if r.CPU > 0 {
+		fmt.Fprintf(b.stdout, "  CPU %.3f s", r.CPU)
+	}
 	if r.MiB > 0 {
 		fmt.Fprintf(b.stdout, "  %7.0f MiB", r.MiB)
 	}
@@ -174,13 +178,17 @@ func (b *bench) child(ctx context.Context, good []int, program string, args ...s
 		return row, out, fmt.Errorf("%s：%w", program, err)
 	}
 	row.MiB = peakMiB(cmd.ProcessState)
+	row.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	return row, out, nil
 }
 
-// best keeps the fastest of the runs, and the most memory.
+// best keeps the fastest of the runs, the least work, and the most memory.
 func (r *benchRow) best(one benchRow) {
 	if r.Seconds == 0 || one.Seconds < r.Seconds {
 		r.Seconds = one.Seconds
+	}
+	if r.CPU == 0 || one.CPU < r.CPU {
+		r.CPU = one.CPU
 	}
 	r.MiB = max(r.MiB, one.MiB)
 }

@@ -55,9 +55,9 @@ func (one *gbkReader) run(ctx context.Context, b *bench, statement string) error
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
+	begun, before := time.Now(), worked()
 	n, err := one.read(ctx, file)
-	row := benchRow{Seconds: time.Since(begun).Seconds()}
+	row := benchRow{Seconds: time.Since(begun).Seconds(), CPU: (worked() - before).Seconds()}
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("%s：%w", one.what, err)
 	}
