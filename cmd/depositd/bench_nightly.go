@@ -20,17 +20,19 @@ import (
 type night struct {
 	n      int
 	parent string // of its own, so that several nights fit into one database
+	url    string
 	db     *sqldb.DB
+	at     time.Time // what the database takes for now
+	banks  []byte    // banks.yaml
 	bank   *bank.Bank
 	set    *bank.Set
-	lines  []bank.Entry
-	sum    deposit.Fen
 }
 
 const nightDay = deposit.Day("2026-06-12")
 
 // nightly measures the import of a day's statement and its closing with all verdicts, on each database; beside them the
-// same rows inserted raw, and the same set difference as one INSERT … SELECT of the engine's own.
+// same rows inserted raw, and the same set difference as one INSERT … SELECT of the engine's own. The memory is that of a
+// process that imports the statement, or closes the day, once more.
 func (k *benchCmd) nightly(ctx context.Context, b *bench) error {
 	for _, n := range k.N {
 		for i, url := range append([]string{sqldb.FileURL(filepath.Join(b.dir, fmt.Sprintf("nightly-%d.db", n)))}, k.Also...) {
@@ -49,50 +51,75 @@ func (k *benchCmd) nightly(ctx context.Context, b *bench) error {
 }
 
 func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (rows []benchRow, err error) {
-	at, err := deposit.ParseWall("2026-06-13 00:30:00")
-	if err != nil {
+	w := &night{n: n, parent: fmt.Sprintf("3705%015d", n), url: url}
+	w.at = nightDay.Start().Add(18 * time.Hour)
+	if w.db, err = sqldb.OpenAt(ctx, url, func() time.Time { return w.at }); err != nil {
 		return nil, err
 	}
-	db, err := sqldb.OpenAt(ctx, url, func() time.Time { return at })
-	if err != nil {
+	defer func() { err = errors.Join(err, w.db.Close()) }()
+	if _, err := w.db.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.Migrate(ctx); err != nil {
-		return nil, err
-	}
-	w := &night{n: n, parent: fmt.Sprintf("3705%015d", n), db: db}
 	if err := w.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.rawTables(ctx); err != nil {
 		return nil, err
 	}
 	file, err := w.statement(b.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	measure := func(what string, f func() error) {
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	w.at = nightDay.Add(1).Start().Add(30 * time.Minute)
+	for _, one := range []struct {
+		what string
+		f    func() error
+	}{
+		{"导入", func() error { _, err := bank.NewDesk(w.db).Import(ctx, "bench", w.bank, "bench", file); return err }},
+		{"裸插入", func() error { return w.rawInsert(ctx) }},
+		{"日终对账", func() error {
+			_, err := reconcile.NewDesk(w.db, w.set, reconcile.Rules{}).CloseDay(ctx, "bench", nightDay)
+			return err
+		}},
+		{"集合之差", func() error { return w.difference(ctx) }},
+	} {
 		begun := time.Now()
-		if err == nil {
-			err = f()
+		if err := one.f(); err != nil {
+			return nil, fmt.Errorf("%s：%w", one.what, err)
 		}
-		rows = append(rows, benchRow{What: what, Seconds: time.Since(begun).Seconds()})
+		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds()})
 	}
-	measure("导入", func() error {
-		_, err := bank.NewDesk(db).Import(ctx, "bench", w.bank, "bench", file)
+	return rows, w.measureMemory(ctx, b, file, rows)
+}
+
+// measureMemory lets a process import a corrected statement with the same lines, and another close the day by it.
+func (w *night) measureMemory(ctx context.Context, b *bench, file *os.File, rows []benchRow) error {
+	if _, err := file.WriteString("\n"); err != nil { // another file, though it says the same
 		return err
-	})
-	measure("裸插入", func() error { return w.rawInsert(ctx) })
-	measure("日终对账", func() error {
-		_, err := reconcile.NewDesk(db, w.set, reconcile.Rules{}).CloseDay(ctx, "bench", nightDay)
+	}
+	banks := filepath.Join(b.dir, "banks.yaml")
+	if err := os.WriteFile(banks, w.banks, 0o600); err != nil {
 		return err
-	})
-	measure("集合之差", func() error { return w.difference(ctx) })
-	return rows, err
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	for i, args := range map[int][]string{0: {"import", "statement", file.Name()}, 2: {"nightly", "--day", string(nightDay)}} {
+		row, _, err := b.child(ctx, []int{exitOK, exitMismatches}, own, append(args, "--db", w.url, "--banks", banks)...)
+		if err != nil {
+			return err
+		}
+		rows[i].MiB = row.MiB
+	}
+	return nil
 }
 
 // prepare stores the bids, and the notices as they would have come during the day, judged.
 func (w *night) prepare(ctx context.Context) (err error) {
-	if w.set, err = bank.ParseSet(fmt.Appendf(nil, "banks:\n  - {code: bench, name: 测试银行, adapter: gseries, statement: delimited, parent_accounts: [%q], notices: single, seal: {scheme: none}}\n", w.parent), nil); err != nil {
+	w.banks = fmt.Appendf(nil, "banks:\n  - {code: bench, name: 测试银行, adapter: gseries, statement: delimited, parent_accounts: [%q], notices: single, seal: {scheme: none}}\n", w.parent)
+	if w.set, err = bank.ParseSet(w.banks, nil); err != nil {
 		return err
 	}
 	w.bank = w.set.Only()
@@ -103,12 +130,9 @@ func (w *night) prepare(ctx context.Context) (err error) {
 		lot := fmt.Sprintf("BENCH-%d-%d", w.n, begin)
 		order := platform.SyncOrder{Lots: []platform.LotOrder{{Number: lot, Department: "建设工程科", Deposit: 800_000_00, OpensAt: opens}}}
 		message := bank.Message{Bank: w.bank.Code, ExternalID: lot, Source: bank.ByHTTP, Kind: bank.KindNotice, Raw: []byte(lot)}
-		for i := begin; i < min(begin+rowsAtOnce, w.n); i++ {
-			e := w.line(i)
-			w.lines, w.sum = append(w.lines, e), w.sum+e.Amount
+		for i, e := range w.lines(begin, min(begin+rowsAtOnce, w.n)) {
 			order.Bids = append(order.Bids, platform.BidOrder{Lot: lot, Bidder: e.PayerName, BidderAccount: e.PayerAccount, Bank: w.bank.Code, SubAccount: e.SubAccount, LeaseFrom: from})
-			if i%50 != 7 { // the notice that is never pushed
-				e.PayerKey = deposit.NameKey(e.PayerName)
+			if (begin+i)%50 != 7 { // the notice that is never pushed
 				message.Entries = append(message.Entries, e)
 			}
 		}
@@ -123,55 +147,29 @@ func (w *night) prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// line is the i-th credit of the day.
-func (w *night) line(i int) bank.Entry {
-	return bank.Entry{Bank: w.bank.Code, ParentAccount: w.parent, BookingDate: nightDay, Serial: fmt.Sprintf("260612%09d", i), Direction: bank.Credit,
-		SubAccount: fmt.Sprintf("%d-%07d", w.n, i), Amount: 800_000_00, BookedAt: nightDay.Start().Add(9*time.Hour + time.Duration(i%30000)*time.Second),
-		PayerName: fmt.Sprintf("聊城市第%d建设工程有限公司", i), PayerAccount: fmt.Sprintf("6212%015d", i)}
+// lines are some of the day's credits.
+func (w *night) lines(begin, end int) []bank.Entry {
+	all := make([]bank.Entry, 0, end-begin)
+	for i := begin; i < end; i++ {
+		name := fmt.Sprintf("聊城市第%d建设工程有限公司", i)
+		all = append(all, bank.Entry{Bank: w.bank.Code, ParentAccount: w.parent, BookingDate: nightDay, Serial: fmt.Sprintf("260612%09d", i), Direction: bank.Credit,
+			SubAccount: fmt.Sprintf("%d-%07d", w.n, i), Amount: 800_000_00, BookedAt: nightDay.Start().Add(9*time.Hour + time.Duration(i%30000)*time.Second),
+			PayerName: name, PayerKey: deposit.NameKey(name), PayerAccount: fmt.Sprintf("6212%015d", i)})
+	}
+	return all
 }
 
+// statement writes the bank's file of the day.
 func (w *night) statement(dir string) (*os.File, error) {
 	file, err := os.CreateTemp(dir, "statement-")
 	if err != nil {
 		return nil, err
 	}
-	var opening deposit.Fen
-	return file, bank.WriteDelimited(file, bank.Statement{ParentAccount: w.parent, Day: nightDay, Currency: "CNY", Opening: &opening, Closing: &w.sum,
-		Declared: bank.DeclaredBy(w.lines), LastPage: true}, w.lines)
-}
-
-// benchLines is a table like entries, without what reconciliation needs beside.
-var benchLines = sqldb.NewTable("bench_lines", "serial, sub_account, amount, booked_at, payer_name, payer_account", func(e *bank.Entry) []any {
-	return []any{&e.Serial, &e.SubAccount, &e.Amount, sqldb.Wall(&e.BookedAt), &e.PayerName, &e.PayerAccount}
-})
-
-// rawInsert puts the same lines into a bare table with a key, hundreds a statement, thousands a transaction.
-func (w *night) rawInsert(ctx context.Context) error {
-	for _, text := range []string{"DROP TABLE IF EXISTS bench_lines", "DROP TABLE IF EXISTS bench_missing", "CREATE TABLE bench_missing (serial VARCHAR(64) NOT NULL PRIMARY KEY)",
-		"CREATE TABLE bench_lines (serial VARCHAR(64) NOT NULL PRIMARY KEY, sub_account VARCHAR(40) NOT NULL, amount BIGINT NOT NULL, " +
-			"booked_at VARCHAR(23) NOT NULL, payer_name VARCHAR(200) NOT NULL, payer_account VARCHAR(64) NOT NULL)"} {
-		if err := w.db.Write(ctx, "bench", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text); return err }); err != nil {
-			return err
-		}
+	lines := w.lines(0, w.n)
+	var opening, sum deposit.Fen
+	for i := range lines {
+		sum += lines[i].Amount
 	}
-	for begin := 0; begin < w.n; begin += 1000 {
-		some := w.lines[begin:min(begin+1000, w.n)]
-		if err := w.db.Write(ctx, "bench", func(tx *sqldb.Tx) error { return benchLines.Insert(ctx, tx, some...) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// difference asks the engine for the lines without a notice, in one statement.
-func (w *night) difference(ctx context.Context) error {
-	return w.db.Write(ctx, "bench", func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(ctx, "INSERT INTO bench_missing (serial) SELECT l.serial FROM bench_lines AS l WHERE NOT EXISTS (SELECT 1 FROM entries AS e "+
-			"JOIN sightings AS s ON s.entry_id = e.id AND s.source = 'N' WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? AND e.serial = l.serial AND e.amount = l.amount)",
-			nightDay, w.bank.Code, w.parent)
-		if want := int64((w.n + 42) / 50); err == nil && n != want {
-			err = fmt.Errorf("集合之差 %d 行，应为 %d 行", n, want)
-		}
-		return err
-	})
+	return file, bank.WriteDelimited(file, bank.Statement{ParentAccount: w.parent, Day: nightDay, Currency: "CNY", Opening: &opening, Closing: &sum,
+		Declared: bank.DeclaredBy(lines), LastPage: true}, lines)
 }
