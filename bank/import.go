@@ -16,9 +16,9 @@ import (
 // partSize is how many bytes of a file one row keeps.
 const partSize = 1 << 20
 
-// linesAtOnce is how many lines of a statement share a transaction: enough that its commit does not count, few enough
-// that notices do not wait long behind it.
-const linesAtOnce = 1000
+// linesAtOnce is how many lines of a statement share a transaction: enough that its commit does not count and that
+// neighbours in an index meet, few enough that notices do not wait long behind it, some tenths of a second.
+const linesAtOnce = 4000
 
 // ImportResult is what an import came to.
 type ImportResult struct {
@@ -73,7 +73,7 @@ func (d *Desk) Import(ctx context.Context, by string, b *Bank, name string, file
 	}
 	load := &loading{ctx: ctx, desk: d, by: by, bank: b, message: message, open: map[book]*StatementRow{}}
 	if err := b.StatementAdapter.Statement(b, file, load); err != nil {
-		return result, errors.Join(err, load.flush())
+		return result, errors.Join(err, load.settle())
 	}
 	result.Statements, err = load.complete(name)
 	result.Faults = load.faults

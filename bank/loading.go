@@ -17,7 +17,8 @@ type book struct {
 	day    deposit.Day
 }
 
-// loading is the Sink that stores a statement file as it streams by, some hundreds of lines a transaction.
+// loading is the Sink that stores a statement file as it streams by, some thousands of lines a transaction. While one sheet
+// of lines is stored the next is read.
 type loading struct {
 	ctx     context.Context
 	desk    *Desk
@@ -28,10 +29,11 @@ type loading struct {
 	open    map[book]*StatementRow
 	said    map[book]Statement
 	current *StatementRow
-	waiting []Entry // lines of current that are not stored yet
-	ordinal int
+	sheet   sheet // of current, whose lines are not stored yet
 	faults  int
-	bad     []storedFault
+	find    finder
+	storing chan error // holds one: how the sheet fares that is being stored; nil when none is
+	spare   []Entry    // the room of that sheet's lines
 }
 
 // Begin finds or makes the row of a statement; the same account and day may begin again later in the file.
@@ -45,7 +47,7 @@ func (l *loading) Begin(s Statement) error {
 	if s.Currency != "" && s.Currency != "CNY" {
 		return deposit.Refuse(deposit.Invalid, "currency_unsupported", "对账单币种为 ", s.Currency, "，只支持人民币 CNY")
 	}
-	if err := l.flush(); err != nil {
+	if err := l.settle(); err != nil {
 		return err
 	}
 	b := book{s.ParentAccount, s.Day}
@@ -92,13 +94,13 @@ func (l *loading) Entry(e *Entry) error {
 	line.ParentAccount = l.current.ParentAccount
 	if err := l.bank.admit(&line); err != nil {
 		refusal := deposit.AsRefusal(err)
-		return l.Fault(Fault{Line: l.ordinal + l.faults + 1, Column: 1, Code: refusal.Code, Text: refusal.Text, Raw: line.Serial})
+		return l.Fault(Fault{Line: l.sheet.ordinal + len(l.sheet.lines) + l.faults + 1, Column: 1, Code: refusal.Code, Text: refusal.Text, Raw: line.Serial})
 	}
-	l.waiting = append(l.waiting, line)
-	if len(l.waiting) < linesAtOnce {
+	l.sheet.lines = append(l.sheet.lines, line)
+	if len(l.sheet.lines) < linesAtOnce {
 		return nil
 	}
-	return l.flush()
+	return l.turn()
 }
 
 // Fault keeps a record that could not be read; the statement goes on but does not prove anything any more.
@@ -107,7 +109,7 @@ func (l *loading) Fault(f Fault) error {
 	if l.current != nil {
 		l.current.FaultCount++
 	}
-	l.bad = append(l.bad, storedFault{l.message, Fault{f.Line, f.Column, cut(f.Code, 40), cut(f.Text, 400), cut(strings.ToValidUTF8(f.Raw, "\ufffd"), 4000)}})
+	l.sheet.bad = append(l.sheet.bad, storedFault{l.message, Fault{f.Line, f.Column, cut(f.Code, 40), cut(f.Text, 400), cut(strings.ToValidUTF8(f.Raw, "\ufffd"), 4000)}})
 	return nil
 }
 
@@ -121,7 +123,7 @@ func (l *loading) End(s Statement) error {
 		s = joined(before, s)
 	}
 	l.said[b] = s
-	return l.flush()
+	return l.settle()
 }
 
 // joined is what two statements of one account's day in one file say together: the first one's opening, the last one's
@@ -137,41 +139,80 @@ func joined(a, b Statement) Statement {
 	return b
 }
 
-// flush stores the lines that wait.
-func (l *loading) flush() error {
-	if len(l.waiting) == 0 && len(l.bad) == 0 {
+// turn lets the lines that wait be stored, once the sheet before them is, and goes on with an empty one.
+func (l *loading) turn() error {
+	if err := l.stored(); err != nil {
+		return err
+	}
+	if len(l.sheet.lines) == 0 && len(l.sheet.bad) == 0 {
 		return nil
 	}
-	var stored tally
-	err := l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) (err error) {
-		if len(l.waiting) > 0 {
-			if stored, err = store(l.ctx, tx, l.waiting, FromStatement, l.current.ID, l.ordinal); err != nil {
-				return err
-			}
-		}
-		return l.storeFaults(tx)
-	})
-	if err != nil {
-		return fmt.Errorf("store lines of a statement: %w", err)
-	}
-	for i := range l.waiting {
-		if !slices.Contains(stored.repeats, l.ordinal+i) { // the same line again is the same money
-			l.current.count(&l.waiting[i])
-		}
-	}
-	l.ordinal += len(l.waiting)
-	l.waiting, l.bad = l.waiting[:0], nil
+	full := l.sheet
+	full.row = l.current
+	l.sheet = sheet{ordinal: full.ordinal + len(full.lines), lines: l.spare[:0]}
+	l.spare = full.lines
+	storing := make(chan error, 1)
+	l.storing = storing
+	go func() { storing <- l.store(&full) }()
 	return nil
 }
 
-func (l *loading) storeFaults(tx *sqldb.Tx) error {
-	for _, f := range l.bad { // rarely any
-		there, err := sqldb.Value[int](l.ctx, tx, "SELECT COUNT(*) FROM faults WHERE message_id = ? AND line = ? AND col = ?", f.MessageID, f.Line, f.Column)
+// stored waits for the sheet that is being stored.
+func (l *loading) stored() error {
+	if l.storing == nil {
+		return nil
+	}
+	err := <-l.storing
+	l.storing = nil
+	return err
+}
+
+// settle stores the lines that wait and waits for that.
+func (l *loading) settle() error {
+	if err := l.turn(); err != nil {
+		return err
+	}
+	return l.stored()
+}
+
+// clashes bounds how often a sheet is stored anew because another replica has stored one of its entries meanwhile.
+const clashes = 5
+
+func (l *loading) store(s *sheet) error {
+	var repeats map[int]bool
+	var err error
+	for range clashes {
+		err = l.desk.db.Write(l.ctx, l.by, func(tx *sqldb.Tx) (err error) {
+			if len(s.lines) > 0 {
+				if repeats, err = s.store(l.ctx, tx, &l.find); err != nil {
+					return err
+				}
+			}
+			return storeFaults(l.ctx, tx, s.bad)
+		})
+		if !errors.Is(err, sqldb.ErrTaken) {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("store lines of a statement: %w", err)
+	}
+	for i := range s.lines {
+		if !repeats[s.ordinal+i] { // the same line again is the same money
+			s.row.count(&s.lines[i])
+		}
+	}
+	return nil
+}
+
+func storeFaults(ctx context.Context, tx *sqldb.Tx, bad []storedFault) error {
+	for _, f := range bad { // rarely any
+		there, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM faults WHERE message_id = ? AND line = ? AND col = ?", f.MessageID, f.Line, f.Column)
 		if err != nil {
 			return err
 		}
 		if there == 0 {
-			if err := faults.Insert(l.ctx, tx, f); err != nil {
+			if err := faults.Insert(ctx, tx, f); err != nil {
 				return err
 			}
 		}
@@ -182,7 +223,7 @@ func (l *loading) storeFaults(tx *sqldb.Tx) error {
 // complete stores the figures of every statement in the file, makes each the bank's word on its day, and notes that the file
 // is in: all or nothing, so that a file whose import broke off here is not taken for a correction of itself.
 func (l *loading) complete(name string) ([]StatementRow, error) {
-	if err := l.flush(); err != nil {
+	if err := l.settle(); err != nil {
 		return nil, err
 	}
 	if len(l.open) == 0 {
