@@ -90,7 +90,9 @@ func (s *sheet) gather(tx *sqldb.Tx, known map[Identity]*Entry) (g gathered) {
 		}
 	}
 	slices.SortFunc(g.fresh, func(a, b Entry) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(g.sights, func(a, b Sighting) int { return cmp.Or(cmp.Compare(a.EntryID, b.EntryID), cmp.Compare(a.Ordinal, b.Ordinal)) })
+	slices.SortFunc(g.sights, func(a, b Sighting) int {
+		return cmp.Or(cmp.Compare(a.EntryID, b.EntryID), cmp.Compare(a.Ordinal, b.Ordinal))
+	})
 	return g
 }
 

@@ -67,11 +67,17 @@ type figures struct {
 
 // look reads the figures of an account's day.
 func (d *Desk) look(ctx context.Context, b bank.Book, day deposit.Day) (figures, error) {
-	fig := figures{book: b, day: day, chain: ChainFirst}
-	var err error
-	if fig.pushed, err = bank.PushedOn(ctx, d.db, b, day); err != nil {
+	fig, err := d.proofOf(ctx, b, day)
+	if err != nil {
 		return fig, err
 	}
+	fig.pushed, err = bank.PushedOn(ctx, d.db, b, day)
+	return fig, err
+}
+
+// proofOf reads the figures of an account's day without those of its notices.
+func (d *Desk) proofOf(ctx context.Context, b bank.Book, day deposit.Day) (figures, error) {
+	fig := figures{book: b, day: day, chain: ChainFirst}
 	s, err := bank.StatementOf(ctx, d.db, b.Bank, b.ParentAccount, day)
 	if errors.Is(err, sqldb.ErrNone) {
 		return fig, nil

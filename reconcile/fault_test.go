@@ -182,6 +182,10 @@ func newTrial(t testing.TB, c useCase, url string, restore func(testing.TB)) *tr
 	return tr
 }
 
+// spare is how many calls fewer a run may make than the one that was counted: of questions that are put at once one may
+// find a connection free for which the other had to open one.
+const spare = 2
+
 // disturb runs the use case with its call number k failing, then, healed, once more; it says what is wrong, or "".
 func (tr *trial) disturb(t testing.TB, mode sqldbtest.FaultMode, k int) (wrong string) {
 	t.Helper()
@@ -195,7 +199,7 @@ func (tr *trial) disturb(t testing.TB, mode sqldbtest.FaultMode, k int) (wrong s
 	err := tr.run(ctx, h)
 	_, fired := faults.Heal()
 	switch {
-	case !fired:
+	case !fired && (err != nil || k <= tr.calls-spare):
 		return "the call was never made"
 	case err == nil:
 		return differs("acknowledged", tr.ends, sqldbtest.State(t, tr.url))

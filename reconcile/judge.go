@@ -13,7 +13,7 @@ import (
 
 // creditsAtOnce is how many waiting entries are judged in one transaction, and touchesAtOnce how many changed leases.
 const (
-	creditsAtOnce = 500
+	creditsAtOnce = 1000
 	touchesAtOnce = 500
 )
 

@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"depositd/bank"
@@ -74,6 +76,7 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 		changed = append(changed, c)
 		bids[m.BidID] = true
 	}
+	slices.SortFunc(fresh, func(a, b Match) int { return cmp.Compare(a.EntryID, b.EntryID) })
 	if err := matches.Insert(ctx, tx, fresh...); err != nil {
 		return err
 	}

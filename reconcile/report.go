@@ -72,35 +72,46 @@ func (r *Report) Mismatches() bool {
 
 // Report reads the day's report. It changes nothing and may be asked before the day is closed.
 func (d *Desk) Report(ctx context.Context, day deposit.Day) (*Report, error) {
-	r := &Report{Day: day, Banks: []BankReport{}, Findings: []FindingRow{}}
 	books, err := d.books(ctx, day)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range books {
-		one, err := d.bankReport(ctx, b, day)
+	all := make([]figures, len(books))
+	for i, b := range books {
+		if all[i], err = d.look(ctx, b, day); err != nil {
+			return nil, err
+		}
+	}
+	return d.report(ctx, day, all)
+}
+
+// report is Report of a day whose figures have been read.
+func (d *Desk) report(ctx context.Context, day deposit.Day, figs []figures) (*Report, error) {
+	r := &Report{Day: day, Banks: []BankReport{}, Findings: []FindingRow{}}
+	for _, fig := range figs {
+		one, err := d.bankReport(ctx, fig)
 		if err != nil {
 			return nil, err
 		}
 		r.Banks = append(r.Banks, one)
 	}
-	if r.Counts, err = d.counts(ctx, day); err != nil {
-		return nil, err
-	}
-	if r.Findings, err = findingRows(ctx, d.db, "WHERE f.day = ? AND f.state <> 'CLEARED'", day); err != nil {
+	err := together(
+		func() (err error) { r.Counts, err = d.counts(ctx, day); return err },
+		func() (err error) {
+			r.Findings, err = findingRows(ctx, d.db, "WHERE f.day = ? AND f.state <> 'CLEARED'", day)
+			return err
+		})
+	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(r.Findings, inReportOrder)
 	return r, nil
 }
 
-func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day) (BankReport, error) {
-	fig, err := d.look(ctx, b, day)
-	if err != nil {
-		return BankReport{}, err
-	}
+func (d *Desk) bankReport(ctx context.Context, fig figures) (BankReport, error) {
+	b, day := fig.book, fig.day
 	one := BankReport{Bank: b.Bank, ParentAccount: b.ParentAccount, Currency: "CNY", Proof: bank.ProofNone, Chain: fig.chain,
-		Notices: Sides(fig.pushed), AtRoundCap: atRoundCap(fig.pushed.Entries)}
+		Notices: Sides{fig.pushed.Entries, fig.pushed.Credits, fig.pushed.Debits}, AtRoundCap: atRoundCap(fig.pushed.Entries)}
 	if s := fig.statement; s != nil {
 		one.Arrived, one.Proof, one.Credits, one.Debits, one.Gap = true, s.Proof, s.CreditSum, s.DebitSum, s.Gap
 		one.Statement = Sides{s.CreditCount + s.DebitCount, s.CreditSum, s.DebitSum}

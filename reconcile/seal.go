@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
+	"strconv"
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
@@ -63,22 +63,23 @@ func (d *Desk) sealOf(ctx context.Context, day deposit.Day, before string) (Seal
 	digest := sha256.New()
 	_, _ = fmt.Fprintf(digest, "%s\n%s\n", before, day)
 	s := Seal{Day: day}
+	var line []byte
 	err := sqldb.Events.Each(ctx, d.db, "WHERE at >= ? AND at < ? ORDER BY seq", []any{sqldb.At(day.Start()), sqldb.At(day.Add(1).Start())}, func(e *sqldb.Event) error {
 		s.Events++
-		return writeEvent(digest, e)
+		line = appendEvent(line[:0], e)
+		_, err := digest.Write(line)
+		return err
 	})
 	s.Hash = hex.EncodeToString(digest.Sum(nil))
 	return s, err
 }
 
-// writeEvent writes an event in a form that no other event has: each field behind its length.
-func writeEvent(digest hash.Hash, e *sqldb.Event) error {
-	for _, field := range []string{fmt.Sprint(e.Seq), sqldb.At(e.At), e.By, e.Table, e.Row.String(), e.Was, e.Became, e.Note} {
-		if _, err := fmt.Fprintf(digest, "%d:%s", len(field), field); err != nil {
-			return err
-		}
+// appendEvent writes an event in a form that no other event has: each field behind its length.
+func appendEvent(b []byte, e *sqldb.Event) []byte {
+	for _, field := range [...]string{strconv.FormatInt(e.Seq, 10), sqldb.At(e.At), e.By, e.Table, e.Row.String(), e.Was, e.Became, e.Note} {
+		b = append(append(strconv.AppendInt(b, int64(len(field)), 10), ':'), field...)
 	}
-	return nil
+	return b
 }
 
 // brokenSeals recomputes every seal and names the days whose events are not those that were sealed.

@@ -29,13 +29,15 @@ type invariant struct {
 var invariants = []invariant{
 	{"I02", "每笔入账有且只有一个判定或在待判队列中", "SELECT e.id FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id LEFT JOIN unjudged AS u ON u.entry_id = e.id WHERE e.direction = 'C' AND m.entry_id IS NULL AND u.entry_id IS NULL"},
 	{"I05", "期初＋收－付＝期末（声称相符的对账单）", "SELECT s.id FROM statements AS s WHERE s.proof = 'OK' AND s.opening + s.credit_sum - s.debit_sum <> s.closing"},
-	{"I08", "完整对账单的合计等于其各行入账之和", "SELECT s.id FROM statements AS s WHERE s.state = 'COMPLETE' AND s.fault_count = 0 AND s.credit_sum - s.debit_sum <> " +
-		"COALESCE((SELECT SUM(CASE WHEN e.direction = 'C' THEN e.amount ELSE -e.amount END) FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.file_id = s.id AND g.source = 'S'), 0) " +
-		"AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
+	{"I08", "完整对账单的合计等于其各行入账之和", "SELECT s.id FROM statements AS s LEFT JOIN " +
+		"(SELECT g.file_id, SUM(CASE WHEN e.direction = 'C' THEN e.amount ELSE -e.amount END) AS net FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.source = 'S' GROUP BY g.file_id) AS x " +
+		"ON x.file_id = s.id WHERE s.state = 'COMPLETE' AND s.fault_count = 0 AND s.credit_sum - s.debit_sum <> COALESCE(x.net, 0) AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
 	{"I09", "每笔入账至少有一处来源", "SELECT e.id FROM entries AS e WHERE NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id)"},
 	{"I12", "判定与入账时刻有效的子账号租约一致", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id JOIN leases AS l ON l.id = m.lease_id " +
 		"WHERE l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id AND l.bid_id <> 0 OR l.lot_id <> m.lot_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
-	{"I13", "同一子账号的租约互不重叠", "SELECT a.id FROM leases AS a JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id WHERE a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
+	{"I13", "同一子账号的租约互不重叠", "SELECT a.id FROM (SELECT sub_account, bank FROM leases GROUP BY sub_account, bank HAVING COUNT(*) > 1) AS n " +
+		"JOIN leases AS a ON a.sub_account = n.sub_account AND a.bank = n.bank JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id " +
+		"WHERE a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
 	{"I14", "子账号隔离期满才再次出租", "SELECT b.id FROM leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id WHERE b.leased_from >= a.leased_from AND b.leased_from < a.barred_until"},
 	{"I16", "计入保证金的金额不超过入账金额", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
 	{"I17", "只有收款才有判定", "SELECT m.entry_id FROM matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id WHERE e.id IS NULL OR e.direction <> 'C'"},
@@ -51,28 +53,37 @@ var invariants = []invariant{
 
 // Verify runs every invariant on the live database and recomputes the seals of the audit trail.
 func (d *Desk) Verify(ctx context.Context) ([]Check, error) {
-	var all []Check
-	for _, one := range invariants {
-		c := Check{Code: one.code, Title: one.title}
-		type counted struct {
-			N   int64
-			Key sqldb.ID
+	all := make([]Check, len(invariants)+1)
+	seal := &all[len(invariants)]
+	*seal = Check{Code: "I29", Title: "审计日志与每日封印一致"}
+	runs := []func() error{func() error {
+		broken, err := d.brokenSeals(ctx)
+		if len(broken) > 0 {
+			seal.Count, seal.Sample = int64(len(broken)), broken[0]
 		}
-		rows, err := sqldb.Select(ctx, d.db, func(c *counted) []any { return []any{&c.N, &c.Key} }, "SELECT COUNT(*), COALESCE(MIN(x.id), 0) FROM ("+strings.Replace(one.query, " FROM ", " AS id FROM ", 1)+") AS x")
-		if err != nil {
-			return nil, fmt.Errorf("check %s: %w", one.code, err)
-		}
-		if c.Count = rows[0].N; c.Count > 0 {
-			c.Sample = rows[0].Key.String()
-		}
-		all = append(all, c)
+		return err
+	}}
+	for i, one := range invariants {
+		runs = append(runs, func() (err error) { all[i], err = d.check(ctx, one); return err })
 	}
-	broken, err := d.brokenSeals(ctx)
-	seal := Check{Code: "I29", Title: "审计日志与每日封印一致", Count: int64(len(broken))}
-	if len(broken) > 0 {
-		seal.Sample = broken[0]
+	return all, together(runs...)
+}
+
+// check counts the rows that break an invariant.
+func (d *Desk) check(ctx context.Context, one invariant) (Check, error) {
+	type counted struct {
+		N   int64
+		Key sqldb.ID
 	}
-	return append(all, seal), err
+	c := Check{Code: one.code, Title: one.title}
+	rows, err := sqldb.Select(ctx, d.db, func(c *counted) []any { return []any{&c.N, &c.Key} }, "SELECT COUNT(*), COALESCE(MIN(x.id), 0) FROM ("+strings.Replace(one.query, " FROM ", " AS id FROM ", 1)+") AS x")
+	if err != nil {
+		return c, fmt.Errorf("check %s: %w", one.code, err)
+	}
+	if c.Count = rows[0].N; c.Count > 0 {
+		c.Sample = rows[0].Key.String()
+	}
+	return c, nil
 }
 
 // findViolations opens a finding for each invariant that does not hold, and settles those that hold again.
