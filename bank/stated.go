@@ -40,7 +40,7 @@ type gathered struct {
 // beside it. repeats are the lines, by ordinal, that say again what another line of the file has said: they are the same
 // money. Storing the same sheet again changes nothing.
 func (s *sheet) store(ctx context.Context, tx *sqldb.Tx, find *finder) (repeats map[int]bool, err error) {
-	known, err := find.known(ctx, tx, s.lines)
+	known, err := find.known(ctx, tx, s.row.Day, s.lines)
 	if err != nil {
 		return nil, err
 	}
@@ -100,12 +100,14 @@ func (s *sheet) gather(tx *sqldb.Tx, known map[Identity]*Entry) (g gathered) {
 // shown. Nearly always none of them is there, so that is only looked at when the unique index refuses one.
 func storeSights(ctx context.Context, tx *sqldb.Tx, all []Sighting) (repeats map[int]bool, err error) {
 	repeats = map[int]bool{}
-	once := slices.CompactFunc(slices.Clone(all), func(a, b Sighting) bool {
-		if a.EntryID == b.EntryID {
-			repeats[b.Ordinal] = true
+	once := make([]Sighting, 0, len(all))
+	for i, s := range all {
+		if i > 0 && s.EntryID == all[i-1].EntryID {
+			repeats[s.Ordinal] = true
+			continue
 		}
-		return a.EntryID == b.EntryID
-	})
+		once = append(once, s)
+	}
 	err = sightings.Insert(ctx, tx, once...)
 	if !errors.Is(err, sqldb.ErrTaken) {
 		return repeats, err
@@ -125,19 +127,19 @@ type finder struct {
 	scattered bool // the file is not in the order of its serials
 }
 
-// known finds the stored entries of the lines, which are all of one account.
-func (f *finder) known(ctx context.Context, r sqldb.Reader, lines []Entry) (map[Identity]*Entry, error) {
+// known finds the stored entries of the lines, which are all of one account's statement of a day.
+func (f *finder) known(ctx context.Context, r sqldb.Reader, day deposit.Day, lines []Entry) (map[Identity]*Entry, error) {
 	known := make(map[Identity]*Entry, len(lines))
 	byDay := map[deposit.Day][]*Entry{}
 	for i := range lines {
 		byDay[lines[i].BookingDate] = append(byDay[lines[i].BookingDate], &lines[i])
 	}
-	for day, some := range byDay {
-		if err := f.on(ctx, r, day, some, known); err != nil {
+	for booked, some := range byDay {
+		if err := f.on(ctx, r, booked, some, known); err != nil {
 			return nil, err
 		}
 	}
-	return known, f.onClockDay(ctx, r, lines, known)
+	return known, f.onClockDay(ctx, r, day, lines, known)
 }
 
 // on looks lines up among the entries of a day. Serials mostly grow as the file goes on: then one stretch of the index
@@ -176,32 +178,33 @@ func (f *finder) on(ctx context.Context, r sqldb.Reader, day deposit.Day, lines 
 }
 
 // onClockDay is findOnOtherDay for lines: what is not known on the bank's accounting day may have been pushed on the day of
-// its clock. The same serial, side, amount and second are the same booking, if no statement has told of it so far.
-func (f *finder) onClockDay(ctx context.Context, r sqldb.Reader, lines []Entry, known map[Identity]*Entry) error {
-	byDay := map[deposit.Day][]*Entry{}
+// its clock. The same serial, side, amount and second are the same booking, if no other day's statement has it: the same
+// day's has, when it is corrected or read again.
+func (f *finder) onClockDay(ctx context.Context, r sqldb.Reader, day deposit.Day, lines []Entry, known map[Identity]*Entry) error {
+	byClock := map[deposit.Day][]*Entry{}
 	for i := range lines {
 		e := &lines[i]
 		if _, there := known[e.Identity()]; there {
 			continue
 		}
-		for _, day := range otherDays(e, FromStatement, "") {
-			byDay[day] = append(byDay[day], e)
+		for _, clock := range otherDays(e, FromStatement, "") {
+			byClock[clock] = append(byClock[clock], e)
 		}
 	}
-	for day, some := range byDay {
+	for clock, some := range byClock {
 		there := map[Identity]*Entry{}
-		if err := f.on(ctx, r, day, some, there); err != nil {
+		if err := f.on(ctx, r, clock, some, there); err != nil {
 			return err
 		}
-		stated, err := statedAmong(ctx, r, there)
+		elsewhere, err := statedElsewhere(ctx, r, day, there)
 		if err != nil {
 			return err
 		}
 		for _, e := range some {
 			then := e.Identity()
-			then.BookingDate = day
+			then.BookingDate = clock
 			old := there[then]
-			if old != nil && old.Amount == e.Amount && sqldb.At(old.BookedAt) == sqldb.At(e.BookedAt) && !stated[old.ID] {
+			if old != nil && old.Amount == e.Amount && sqldb.At(old.BookedAt) == sqldb.At(e.BookedAt) && !elsewhere[old.ID] {
 				known[e.Identity()] = old
 			}
 		}
@@ -209,19 +212,19 @@ func (f *finder) onClockDay(ctx context.Context, r sqldb.Reader, lines []Entry, 
 	return nil
 }
 
-// statedAmong says which of the entries stand on a statement.
-func statedAmong(ctx context.Context, r sqldb.Reader, there map[Identity]*Entry) (map[sqldb.ID]bool, error) {
+// statedElsewhere says which of the entries stand on the statement of another day.
+func statedElsewhere(ctx context.Context, r sqldb.Reader, day deposit.Day, there map[Identity]*Entry) (map[sqldb.ID]bool, error) {
 	ids := make([]sqldb.ID, 0, len(there))
 	for _, e := range there {
 		ids = append(ids, e.ID)
 	}
-	stated := map[sqldb.ID]bool{}
+	elsewhere := map[sqldb.ID]bool{}
 	err := sqldb.Chunks(ids, func(in string, args []any) error {
-		rows, err := sightings.All(ctx, r, "WHERE source = 'S' AND entry_id IN "+in, args...)
-		for _, s := range rows {
-			stated[s.EntryID] = true
+		rows, err := keys(ctx, r, "SELECT s.entry_id FROM sightings AS s JOIN statements AS t ON t.id = s.file_id WHERE s.source = 'S' AND t.day <> ? AND s.entry_id IN "+in, append([]any{day}, args...)...)
+		for _, id := range rows {
+			elsewhere[id] = true
 		}
 		return err
 	})
-	return stated, err
+	return elsewhere, err
 }
