@@ -14,8 +14,8 @@ import (
 
 // NeverPushed lists the credits of an account's day that stand on the given statement and were never pushed.
 func NeverPushed(ctx context.Context, r sqldb.Reader, b Book, day deposit.Day, statement sqldb.ID) ([]sqldb.ID, error) {
-	return keys(ctx, r, "SELECT e.id FROM entries AS e LEFT JOIN sightings AS n ON n.entry_id = e.id AND n.source = 'N' "+
-		"WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? AND e.direction = 'C' AND n.entry_id IS NULL "+
+	return keys(ctx, r, "SELECT e.id FROM entries AS e WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? AND e.direction = 'C' "+
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') "+
 		"AND EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) ORDER BY e.id",
 		day, b.Bank, b.ParentAccount, statement)
 }
@@ -23,11 +23,11 @@ func NeverPushed(ctx context.Context, r sqldb.Reader, b Book, day deposit.Day, s
 // NotOnStatement lists the entries of an account's day that were pushed and stand neither on the given statement nor on
 // that of another day.
 func NotOnStatement(ctx context.Context, r sqldb.Reader, b Book, day deposit.Day, statement sqldb.ID) ([]sqldb.ID, error) {
-	return keys(ctx, r, "SELECT e.id FROM entries AS e LEFT JOIN sightings AS s ON s.entry_id = e.id AND s.source = 'S' AND s.file_id = ? "+
-		"WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? AND s.entry_id IS NULL "+
+	return keys(ctx, r, "SELECT e.id FROM entries AS e WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? "+
+		"AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.entry_id = e.id AND s.source = 'S' AND s.file_id = ?) "+
 		"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') "+
 		"AND NOT EXISTS (SELECT 1 FROM sightings AS o JOIN statements AS t ON t.id = o.file_id AND t.state = 'COMPLETE' AND t.day <> ? WHERE o.entry_id = e.id AND o.source = 'S') ORDER BY e.id",
-		statement, day, b.Bank, b.ParentAccount, day)
+		day, b.Bank, b.ParentAccount, statement, day)
 }
 
 func keys(ctx context.Context, r sqldb.Reader, text string, args ...any) ([]sqldb.ID, error) {

@@ -22,12 +22,22 @@ type Seal struct {
 
 var seals = sqldb.NewTable("seals", "day, event_count, hash", func(s *Seal) []any { return []any{&s.Day, &s.Events, &s.Hash} })
 
-// sealDays seals every past day that has events and no seal yet.
-func (d *Desk) sealDays(ctx context.Context, by string) error {
+// sealDays seals every past day that has events and no seal yet. before is the last day that was sealed already.
+func (d *Desk) sealDays(ctx context.Context, by string) (before deposit.Day, err error) {
 	last, err := seals.One(ctx, d.db, "ORDER BY day DESC LIMIT 1")
 	if err != nil && !errors.Is(err, sqldb.ErrNone) {
-		return err
+		return "", err
 	}
+	if before = last.Day; before == "" {
+		before = firstDay
+	}
+	return before, d.sealAfter(ctx, by, last)
+}
+
+// firstDay is earlier than every event.
+const firstDay = deposit.Day("2000-01-01")
+
+func (d *Desk) sealAfter(ctx context.Context, by string, last Seal) error {
 	days, err := sqldb.Select(ctx, d.db, func(day *string) []any { return []any{day} },
 		"SELECT DISTINCT SUBSTR(at, 1, 10) FROM events WHERE at >= ? AND at < ? ORDER BY 1", after(last.Day), sqldb.At(deposit.DayOf(d.db.Now()).Start()))
 	if err != nil {
@@ -53,18 +63,25 @@ func (d *Desk) sealDays(ctx context.Context, by string) error {
 // after is the first instant that a seal does not cover.
 func after(day deposit.Day) string {
 	if day == "" {
-		return sqldb.At(deposit.Day("2000-01-01").Start())
+		return sqldb.At(firstDay.Start())
 	}
 	return sqldb.At(day.Add(1).Start())
 }
 
-// sealOf computes the seal of a day.
+// sealOf computes the seal of a day. The events come in the order in which they were counted; a day's are one stretch of
+// that order but for clocks that differ, so that nothing has to be sorted.
 func (d *Desk) sealOf(ctx context.Context, day deposit.Day, before string) (Seal, error) {
 	digest := sha256.New()
 	_, _ = fmt.Fprintf(digest, "%s\n%s\n", before, day)
 	s := Seal{Day: day}
+	type stretch struct{ first, last int64 }
+	found, err := sqldb.Select(ctx, d.db, func(s *stretch) []any { return []any{&s.first, &s.last} },
+		"SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), -1) FROM events WHERE at >= ? AND at < ?", sqldb.At(day.Start()), sqldb.At(day.Add(1).Start()))
+	if err != nil {
+		return s, err
+	}
 	var line []byte
-	err := sqldb.Events.Each(ctx, d.db, "WHERE at >= ? AND at < ? ORDER BY seq", []any{sqldb.At(day.Start()), sqldb.At(day.Add(1).Start())}, func(e *sqldb.Event) error {
+	err = sqldb.Events.Each(ctx, d.db, "WHERE seq >= ? AND seq <= ? AND SUBSTR(at, 1, 10) = ? ORDER BY seq", []any{found[0].first, found[0].last, string(day)}, func(e *sqldb.Event) error {
 		s.Events++
 		line = appendEvent(line[:0], e)
 		_, err := digest.Write(line)
@@ -82,9 +99,9 @@ func appendEvent(b []byte, e *sqldb.Event) []byte {
 	return b
 }
 
-// brokenSeals recomputes every seal and names the days whose events are not those that were sealed.
-func (d *Desk) brokenSeals(ctx context.Context) ([]string, error) {
-	all, err := seals.All(ctx, d.db, "ORDER BY day")
+// brokenSeals recomputes every seal up to a day and names the days whose events are not those that were sealed.
+func (d *Desk) brokenSeals(ctx context.Context, until deposit.Day) ([]string, error) {
+	all, err := seals.All(ctx, d.db, "WHERE day <= ? ORDER BY day", until)
 	if err != nil {
 		return nil, err
 	}
