@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"depositd/bank"
@@ -90,15 +92,15 @@ func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (ro
 		}
 		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds()})
 	}
-	return rows, w.measureMemory(ctx, b, file, rows)
+	return rows, w.measureMemory(ctx, b.dir, file, rows)
 }
 
 // measureMemory lets a process import a corrected statement with the same lines, and another close the day by it.
-func (w *night) measureMemory(ctx context.Context, b *bench, file *os.File, rows []benchRow) error {
+func (w *night) measureMemory(ctx context.Context, dir string, file *os.File, rows []benchRow) error {
 	if _, err := file.WriteString("\n"); err != nil { // another file, though it says the same
 		return err
 	}
-	banks := filepath.Join(b.dir, "banks.yaml")
+	banks := filepath.Join(dir, "banks.yaml")
 	if err := os.WriteFile(banks, w.banks, 0o600); err != nil {
 		return err
 	}
@@ -107,13 +109,39 @@ func (w *night) measureMemory(ctx context.Context, b *bench, file *os.File, rows
 		return err
 	}
 	for i, args := range map[int][]string{0: {"import", "statement", file.Name()}, 2: {"nightly", "--day", string(nightDay)}} {
-		row, _, err := b.child(ctx, []int{exitOK, exitMismatches}, own, append(args, "--db", w.url, "--banks", banks)...)
-		if err != nil {
+		if rows[i].MiB, err = peakOf(ctx, own, append(args, "--db", w.url, "--banks", banks)...); err != nil {
 			return err
 		}
-		rows[i].MiB = row.MiB
 	}
 	return nil
+}
+
+// peakOf runs the program and gives the most memory that it had, as the system shows it meanwhile: what it tells at the end
+// counts the memory of this process at the other's birth. Zero where the system does not show it.
+func peakOf(ctx context.Context, own string, args ...string) (peak float64, err error) {
+	cmd := exec.CommandContext(ctx, own, args...) //nolint:gosec // this program itself
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == exitMismatches {
+				err = nil
+			}
+			return peak, err
+		case <-tick.C:
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			_, after, _ := strings.Cut(string(text), "VmHWM:")
+			var kib float64
+			_, _ = fmt.Sscan(after, &kib)
+			peak = max(peak, kib/1024)
+		}
+	}
 }
 
 // prepare stores the bids, and the notices as they would have come during the day, judged.
