@@ -38,11 +38,7 @@ func (d *Desk) CloseDay(ctx context.Context, by string, day deposit.Day) (*Repor
 	if err := d.delayed(ctx, by, all); err != nil {
 		return nil, fmt.Errorf("delayed notices of %s: %w", day, err)
 	}
-	sealed, err := d.sealDays(ctx, by)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.findViolations(ctx, by, day, sealed); err != nil {
+	if err := d.findViolations(ctx, by, day); err != nil {
 		return nil, err
 	}
 	return d.report(ctx, day, all)

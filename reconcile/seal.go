@@ -22,24 +22,22 @@ type Seal struct {
 
 var seals = sqldb.NewTable("seals", "day, event_count, hash", func(s *Seal) []any { return []any{&s.Day, &s.Events, &s.Hash} })
 
-// sealDays seals every past day that has events and no seal yet. before is the last day that was sealed already.
-func (d *Desk) sealDays(ctx context.Context, by string) (before deposit.Day, err error) {
+// lastSeal is the latest seal; its day is firstDay before there is one.
+func (d *Desk) lastSeal(ctx context.Context) (Seal, error) {
 	last, err := seals.One(ctx, d.db, "ORDER BY day DESC LIMIT 1")
-	if err != nil && !errors.Is(err, sqldb.ErrNone) {
-		return "", err
+	if errors.Is(err, sqldb.ErrNone) {
+		return Seal{Day: firstDay}, nil
 	}
-	if before = last.Day; before == "" {
-		before = firstDay
-	}
-	return before, d.sealAfter(ctx, by, last)
+	return last, err
 }
 
 // firstDay is earlier than every event.
 const firstDay = deposit.Day("2000-01-01")
 
-func (d *Desk) sealAfter(ctx context.Context, by string, last Seal) error {
+// sealDays seals every past day that has events and comes after the last one sealed.
+func (d *Desk) sealDays(ctx context.Context, by string, last Seal) error {
 	days, err := sqldb.Select(ctx, d.db, func(day *string) []any { return []any{day} },
-		"SELECT DISTINCT SUBSTR(at, 1, 10) FROM events WHERE at >= ? AND at < ? ORDER BY 1", after(last.Day), sqldb.At(deposit.DayOf(d.db.Now()).Start()))
+		"SELECT DISTINCT SUBSTR(at, 1, 10) FROM events WHERE at >= ? AND at < ? ORDER BY 1", sqldb.At(last.Day.Add(1).Start()), sqldb.At(deposit.DayOf(d.db.Now()).Start()))
 	if err != nil {
 		return err
 	}
@@ -58,14 +56,6 @@ func (d *Desk) sealAfter(ctx context.Context, by string, last Seal) error {
 		last = s
 	}
 	return nil
-}
-
-// after is the first instant that a seal does not cover.
-func after(day deposit.Day) string {
-	if day == "" {
-		return sqldb.At(firstDay.Start())
-	}
-	return sqldb.At(day.Add(1).Start())
 }
 
 // sealOf computes the seal of a day. The events come in the order in which they were counted; a day's are one stretch of

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,37 +19,55 @@ type Check struct {
 	Sample string `json:"sample"` // the key of one of them
 }
 
-// invariant is a query that gives the rows which must not be.
-type invariant struct {
-	code, title string
-	query       string // one column: a key
+// invariant says of a row that it must not be.
+type invariant struct{ code, title, broken string }
+
+// reading is one pass over some rows, in which all is looked at that can be seen in it.
+type reading struct {
+	key, from  string
+	invariants []invariant
 }
 
-// invariants are those of the house so far; each is shown able to fire by a test that breaks it. The numbers are those of
-// the safety page.
-var invariants = []invariant{
-	{"I02", "每笔入账有且只有一个判定或在待判队列中", "SELECT e.id FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id LEFT JOIN unjudged AS u ON u.entry_id = e.id WHERE e.direction = 'C' AND m.entry_id IS NULL AND u.entry_id IS NULL"},
-	{"I05", "期初＋收－付＝期末（声称相符的对账单）", "SELECT s.id FROM statements AS s WHERE s.proof = 'OK' AND s.opening + s.credit_sum - s.debit_sum <> s.closing"},
-	{"I08", "完整对账单的合计等于其各行入账之和", "SELECT s.id FROM statements AS s LEFT JOIN " +
-		"(SELECT g.file_id, SUM(CASE WHEN e.direction = 'C' THEN e.amount ELSE -e.amount END) AS net FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.source = 'S' GROUP BY g.file_id) AS x " +
-		"ON x.file_id = s.id WHERE s.state = 'COMPLETE' AND s.fault_count = 0 AND s.credit_sum - s.debit_sum <> COALESCE(x.net, 0) AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
-	{"I09", "每笔入账至少有一处来源", "SELECT e.id FROM entries AS e WHERE NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id)"},
-	{"I12", "判定与入账时刻有效的子账号租约一致", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id JOIN leases AS l ON l.id = m.lease_id " +
-		"WHERE l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id AND l.bid_id <> 0 OR l.lot_id <> m.lot_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
-	{"I13", "同一子账号的租约互不重叠", "SELECT a.id FROM (SELECT sub_account, bank FROM leases GROUP BY sub_account, bank HAVING COUNT(*) > 1) AS n " +
-		"JOIN leases AS a ON a.sub_account = n.sub_account AND a.bank = n.bank JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id " +
-		"WHERE a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
-	{"I14", "子账号隔离期满才再次出租", "SELECT b.id FROM leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id WHERE b.leased_from >= a.leased_from AND b.leased_from < a.barred_until"},
-	{"I16", "计入保证金的金额不超过入账金额", "SELECT m.entry_id FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
-	{"I17", "只有收款才有判定", "SELECT m.entry_id FROM matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id WHERE e.id IS NULL OR e.direction <> 'C'"},
-	{"I32", "开标不早于计划时间", "SELECT l.id FROM lots AS l WHERE l.opened_at > '1000-01-01 00:00:00.000' AND l.opened_at < l.opens_at"},
-	{"I41", "未完全匹配的入账都有差异记录", "SELECT m.entry_id FROM matches AS m LEFT JOIN findings AS f ON f.subject = m.entry_id AND f.kind IN ('CREDIT','CONFLICT','ORPHAN') " +
-		"WHERE m.reasons <> '' AND m.reasons NOT LIKE 'PARTIAL_PAYMENT%' AND f.id IS NULL"},
-	{"I42", "已关闭的日终有完整对账单", "SELECT c.id FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE' WHERE c.state = 'CLOSED' AND s.id IS NULL"},
-	{"I43", "每处来源都有入账和原始报文或对账单", "SELECT g.entry_id FROM sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
-		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S' WHERE e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},
-	{"I44", "号池中未出租的子账号没有未结束的租约", "SELECT n.id FROM numbers AS n JOIN leases AS l ON l.sub_account = n.sub_account AND l.bank = n.bank " +
-		"WHERE n.parent_account <> '' AND n.state IN ('FREE','QUARANTINED','RETIRED') AND l.leased_to = '9999-12-31 00:00:00.000'"},
+// readings hold the invariants of the house so far; each is shown able to fire by a test that breaks it. The numbers are
+// those of the safety page.
+var readings = []reading{
+	{"e.id", "entries AS e", []invariant{
+		{"I02", "每笔入账有且只有一个判定或在待判队列中", "e.direction = 'C' AND NOT EXISTS (SELECT 1 FROM matches AS m WHERE m.entry_id = e.id) AND NOT EXISTS (SELECT 1 FROM unjudged AS u WHERE u.entry_id = e.id)"},
+		{"I09", "每笔入账至少有一处来源", "NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id)"},
+	}},
+	{"s.id", "statements AS s", []invariant{
+		{"I05", "期初＋收－付＝期末（声称相符的对账单）", "s.proof = 'OK' AND s.opening + s.credit_sum - s.debit_sum <> s.closing"},
+	}},
+	{"s.id", "statements AS s LEFT JOIN (SELECT g.file_id, SUM(CASE WHEN e.direction = 'C' THEN e.amount ELSE -e.amount END) AS net " +
+		"FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.source = 'S' GROUP BY g.file_id) AS x ON x.file_id = s.id", []invariant{
+		{"I08", "完整对账单的合计等于其各行入账之和", "s.state = 'COMPLETE' AND s.fault_count = 0 AND s.credit_sum - s.debit_sum <> COALESCE(x.net, 0) AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
+	}},
+	{"m.entry_id", "matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id LEFT JOIN leases AS l ON l.id = m.lease_id", []invariant{
+		{"I12", "判定与入账时刻有效的子账号租约一致", "l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id AND l.bid_id <> 0 OR l.lot_id <> m.lot_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
+		{"I16", "计入保证金的金额不超过入账金额", "m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
+		{"I17", "只有收款才有判定", "e.id IS NULL OR e.direction <> 'C'"},
+		{"I41", "未完全匹配的入账都有差异记录", "m.reasons <> '' AND m.reasons NOT LIKE 'PARTIAL_PAYMENT%' AND NOT EXISTS (SELECT 1 FROM findings AS f WHERE f.subject = m.entry_id AND f.kind IN ('CREDIT','CONFLICT','ORPHAN'))"},
+	}},
+	{"a.id", "(SELECT sub_account, bank FROM leases GROUP BY sub_account, bank HAVING COUNT(*) > 1) AS n JOIN leases AS a ON a.sub_account = n.sub_account AND a.bank = n.bank " +
+		"JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id", []invariant{
+		{"I13", "同一子账号的租约互不重叠", "a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
+	}},
+	{"b.id", "leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id", []invariant{
+		{"I14", "子账号隔离期满才再次出租", "b.leased_from >= a.leased_from AND b.leased_from < a.barred_until"},
+	}},
+	{"n.id", "numbers AS n JOIN leases AS l ON l.sub_account = n.sub_account AND l.bank = n.bank", []invariant{
+		{"I44", "号池中未出租的子账号没有未结束的租约", "n.parent_account <> '' AND n.state IN ('FREE','QUARANTINED','RETIRED') AND l.leased_to = '9999-12-31 00:00:00.000'"},
+	}},
+	{"l.id", "lots AS l", []invariant{
+		{"I32", "开标不早于计划时间", "l.opened_at > '1000-01-01 00:00:00.000' AND l.opened_at < l.opens_at"},
+	}},
+	{"c.id", "closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE'", []invariant{
+		{"I42", "已关闭的日终有完整对账单", "c.state = 'CLOSED' AND s.id IS NULL"},
+	}},
+	{"g.entry_id", "sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
+		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S'", []invariant{
+		{"I43", "每处来源都有入账和原始报文或对账单", "e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},
+	}},
 }
 
 // Verify runs every invariant on the live database and recomputes the seals of the audit trail.
@@ -57,45 +76,60 @@ func (d *Desk) Verify(ctx context.Context) ([]Check, error) { return d.verify(ct
 // lastDay is later than every day there is.
 const lastDay = deposit.Day("9999-12-31")
 
-// verify is Verify with the seals up to a day.
-func (d *Desk) verify(ctx context.Context, sealed deposit.Day) ([]Check, error) {
-	all := make([]Check, len(invariants)+1)
-	seal := &all[len(invariants)]
-	*seal = Check{Code: "I29", Title: "审计日志与每日封印一致"}
-	runs := []func() error{func() error {
+// verify is Verify with the seals up to a day, beside something else that reads much.
+func (d *Desk) verify(ctx context.Context, sealed deposit.Day, beside ...func() error) ([]Check, error) {
+	seal := Check{Code: "I29", Title: "审计日志与每日封印一致"}
+	runs := append(beside, func() error {
 		broken, err := d.brokenSeals(ctx, sealed)
 		if len(broken) > 0 {
 			seal.Count, seal.Sample = int64(len(broken)), broken[0]
 		}
 		return err
-	}}
-	for i, one := range invariants {
-		runs = append(runs, func() (err error) { all[i], err = d.check(ctx, one); return err })
+	})
+	parts := make([][]Check, len(readings))
+	for i, one := range readings {
+		runs = append(runs, func() (err error) { parts[i], err = d.read(ctx, one); return err })
 	}
-	return all, together(runs...)
+	err := together(runs...)
+	all := slices.Concat(parts...)
+	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.Code, b.Code) })
+	return append(all, seal), err
 }
 
-// check counts the rows that break an invariant.
-func (d *Desk) check(ctx context.Context, one invariant) (Check, error) {
-	type counted struct {
-		N   int64
-		Key sqldb.ID
+// read counts the rows that break each invariant of a reading.
+func (d *Desk) read(ctx context.Context, one reading) ([]Check, error) {
+	checks := make([]Check, len(one.invariants))
+	samples := make([]sqldb.ID, len(checks))
+	columns := make([]string, len(checks))
+	for i, v := range one.invariants {
+		checks[i] = Check{Code: v.code, Title: v.title}
+		columns[i] = "COALESCE(SUM(CASE WHEN " + v.broken + " THEN 1 ELSE 0 END), 0), COALESCE(MIN(CASE WHEN " + v.broken + " THEN " + one.key + " END), 0)"
 	}
-	c := Check{Code: one.code, Title: one.title}
-	rows, err := sqldb.Select(ctx, d.db, func(c *counted) []any { return []any{&c.N, &c.Key} }, "SELECT COUNT(*), COALESCE(MIN(x.id), 0) FROM ("+strings.Replace(one.query, " FROM ", " AS id FROM ", 1)+") AS x")
+	fields := func(*struct{}) (all []any) {
+		for i := range checks {
+			all = append(all, &checks[i].Count, &samples[i])
+		}
+		return all
+	}
+	if _, err := sqldb.Select(ctx, d.db, fields, "SELECT "+strings.Join(columns, ", ")+" FROM "+one.from); err != nil {
+		return nil, fmt.Errorf("check %s: %w", checks[0].Code, err)
+	}
+	for i := range checks {
+		if checks[i].Count > 0 {
+			checks[i].Sample = samples[i].String()
+		}
+	}
+	return checks, nil
+}
+
+// findViolations seals the past days, opens a finding for each invariant that does not hold, and clears those of invariants
+// that hold again. The seals that are made meanwhile need no second look.
+func (d *Desk) findViolations(ctx context.Context, by string, day deposit.Day) error {
+	last, err := d.lastSeal(ctx)
 	if err != nil {
-		return c, fmt.Errorf("check %s: %w", one.code, err)
+		return err
 	}
-	if c.Count = rows[0].N; c.Count > 0 {
-		c.Sample = rows[0].Key.String()
-	}
-	return c, nil
-}
-
-// findViolations opens a finding for each invariant that does not hold, and settles those that hold again. Seals that were
-// made a moment ago, after the given day, need no second look.
-func (d *Desk) findViolations(ctx context.Context, by string, day, sealed deposit.Day) error {
-	checks, err := d.verify(ctx, sealed)
+	checks, err := d.verify(ctx, last.Day, func() error { return d.sealDays(ctx, by, last) })
 	if err != nil {
 		return err
 	}
