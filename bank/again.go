@@ -8,16 +8,13 @@ import (
 
 // What follows makes storing the same sightings again change nothing: rows that are there already are left out.
 
-// unseen leaves out the sightings that are recorded or about to be. repeats are the lines, by ordinal, that say again what
+// unseen leaves out the sightings that are recorded. repeats are the lines, by ordinal, that say again what
 // another line of the file has said; a line that is only read again is none.
-func unseen(ctx context.Context, r sqldb.Reader, all, fresh []Sighting) (rest []Sighting, repeats []int, err error) {
+func unseen(ctx context.Context, r sqldb.Reader, all []Sighting) (rest []Sighting, repeats []int, err error) {
 	if len(all) == 0 {
 		return nil, nil, nil
 	}
 	there := map[sqldb.ID]int{}
-	for _, s := range fresh {
-		there[s.EntryID] = s.Ordinal
-	}
 	args := []any{all[0].Source, all[0].FileID}
 	for _, s := range all {
 		args = append(args, s.EntryID)

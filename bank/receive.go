@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -165,10 +163,7 @@ func cut(s string, most int) string {
 }
 
 // tally is what storing some sightings came to.
-type tally struct {
-	seen, fresh, conflicting int
-	repeats                  []int // the ordinals of lines that say again what another line of the file has said
-}
+type tally struct{ seen, fresh, conflicting int }
 
 func (t tally) outcome() Outcome {
 	switch {
@@ -178,61 +173,6 @@ func (t tally) outcome() Outcome {
 		return Duplicate
 	}
 	return New
-}
-
-// store records sightings of entries of one bank: an entry that is new is stored, one that is known is compared, and a
-// contradiction is kept beside it. Running it again with the same file changes nothing.
-func store(ctx context.Context, tx *sqldb.Tx, seen []Entry, source Source, file sqldb.ID, ordinal int) (tally, error) {
-	t := tally{seen: len(seen)}
-	known, err := find(ctx, tx, seen)
-	if err != nil {
-		return t, err
-	}
-	if err := findOnOtherDay(ctx, tx, seen, source, known); err != nil {
-		return t, err
-	}
-	var fresh []Entry
-	var sights, again []Sighting // of new entries, and of those known before
-	var back []reversal
-	var against []Conflict
-	var judge []Pending
-	for i := range seen {
-		e := seen[i]
-		old, there := known[e.Identity()]
-		if !there {
-			e.ID, e.FirstSeen = tx.NewID(), tx.Now
-			known[e.Identity()] = e
-			fresh, judge = append(fresh, e), append(judge, Pending{EntryID: e.ID})
-			sights = append(sights, Sighting{e.ID, source, file, ordinal + i, tx.Now})
-			if e.Reversal == Reverses {
-				back = append(back, reversal{e.ID, e.Bank, e.ParentAccount, e.ReversalOf, e.SubAccount})
-			}
-			continue
-		}
-		sight := Sighting{old.ID, source, file, ordinal + i, tx.Now}
-		again = append(again, sight)
-		if fields := old.Differs(&e); len(fields) > 0 {
-			against = append(against, conflictOf(tx, sight, &e, fields))
-		}
-	}
-	t.fresh, t.conflicting = len(fresh), len(against)
-	contradicts := make(map[int]bool, len(against))
-	for _, c := range against {
-		contradicts[c.Ordinal] = true
-	}
-	if against, err = unknownConflicts(ctx, tx, against); err != nil {
-		return t, err
-	}
-	if again, t.repeats, err = unseen(ctx, tx, again, sights); err != nil {
-		return t, err
-	}
-	t.repeats = slices.DeleteFunc(t.repeats, func(ordinal int) bool { return contradicts[ordinal] })
-	for _, c := range against {
-		judge = append(judge, Pending{c.EntryID, c.ID})
-	}
-	sights = append(sights, again...)
-	return t, errors.Join(entries.Insert(ctx, tx, fresh...), reversals.Insert(ctx, tx, back...), sightings.Insert(ctx, tx, sights...),
-		conflicts.Insert(ctx, tx, against...), unjudged.Insert(ctx, tx, judge...))
 }
 
 // find looks up the entries that are stored already, by their identity.

@@ -112,7 +112,7 @@ func storeSights(ctx context.Context, tx *sqldb.Tx, all []Sighting) (repeats map
 	if !errors.Is(err, sqldb.ErrTaken) {
 		return repeats, err
 	}
-	rest, said, err := unseen(ctx, tx, once, nil)
+	rest, said, err := unseen(ctx, tx, once)
 	if err != nil {
 		return nil, err
 	}
