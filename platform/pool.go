@@ -96,7 +96,7 @@ func wrongRows(wrong []string) error {
 
 // checkForeign refuses numbers of another parent account's pool.
 func (d *Desk) checkForeign(ctx context.Context, bank, parent string, subAccounts []string) error {
-	known, err := numbersNamed(ctx, d.db, bank, subAccounts)
+	known, err := NumbersNamed(ctx, d.db, bank, subAccounts)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,8 @@ func (d *Desk) checkForeign(ctx context.Context, bank, parent string, subAccount
 	return wrongRows(wrong)
 }
 
-func numbersNamed(ctx context.Context, r sqldb.Reader, bank string, subAccounts []string) (map[string]Number, error) {
+// NumbersNamed reads numbers of a bank; those that were neither loaded nor ever leased are not in it.
+func NumbersNamed(ctx context.Context, r sqldb.Reader, bank string, subAccounts []string) (map[string]Number, error) {
 	rows, err := allIn(ctx, r, numbers, "sub_account", distinct(subAccounts, strings.TrimSpace), "sub_account, bank")
 	named := make(map[string]Number, len(rows))
 	for _, n := range rows {
@@ -122,7 +123,7 @@ func numbersNamed(ctx context.Context, r sqldb.Reader, bank string, subAccounts 
 
 // loadNumbers is one transaction of LoadNumbers.
 func loadNumbers(ctx context.Context, tx *sqldb.Tx, bank, parent string, subAccounts []string) (loaded int, err error) {
-	known, err := numbersNamed(ctx, tx, bank, subAccounts)
+	known, err := NumbersNamed(ctx, tx, bank, subAccounts)
 	if err != nil {
 		return 0, err
 	}

@@ -53,6 +53,7 @@ func (c *Claim) inForce(at time.Time) bool { return !at.Before(c.From) && at.Bef
 type Claims struct {
 	Known   bool     // the number is or was leased to somebody
 	Holder  *Claim   // whose number it was at the booking time; nil if nobody's
+	Former  *Claim   // where it was nobody's: who held it last before
 	OfPayer []*Claim // the payer's bids, the holder's own among them or not
 }
 
@@ -118,6 +119,7 @@ func stands(c *Credit, k Claims, r Rules) []Code {
 	if h == nil {
 		when(true, UnknownSubAccount)
 		when(k.Known, NotLeased)
+		when(k.Former != nil, LateNumberMoney)
 		return why
 	}
 	own := isPayer(c, h)
@@ -181,7 +183,8 @@ func weighSingle(amount deposit.Fen, h *Claim, s Sums) (code Code, reasons []Cod
 }
 
 // suggest names the bid that was probably meant: of the payer's bids whose lease was in force, an unpaid one of the same
-// deposit first. Where the number was nobody's, a bid of the payer's with another lease will do.
+// deposit first. Where the number was nobody's, a bid of the payer's with another lease will do, or else the bid that held
+// the number before: whoever holds it afterwards is not asked.
 func suggest(c *Credit, k Claims, verdict Code) *Claim {
 	if verdict != WrongSubAccount && verdict != UnknownSubAccount && verdict != PaidToParent {
 		return nil
@@ -207,6 +210,9 @@ func suggest(c *Credit, k Claims, verdict Code) *Claim {
 		if best == nil || cmp.Or(cmp.Compare(rank(o), rank(best)), cmp.Compare(o.Lot, best.Lot), o.From.Compare(best.From)) < 0 {
 			best = o
 		}
+	}
+	if best == nil && verdict == UnknownSubAccount {
+		return k.Former
 	}
 	return best
 }

@@ -94,6 +94,7 @@ func TestDecide(t *testing.T) {
 		{"without a sub-account", credit(func(c *Credit) { c.SubAccount = "" }), Claims{}, Sums{}, Rules{}, PaidToParent, []Code{PaidToParent}},
 		{"a number that is not ours", credit(), Claims{}, Sums{}, Rules{}, UnknownSubAccount, []Code{UnknownSubAccount}},
 		{"a number that nobody held then", credit(), Claims{Known: true}, Sums{}, Rules{}, UnknownSubAccount, []Code{UnknownSubAccount, NotLeased}},
+		{"a number that somebody had held before", credit(), Claims{Known: true, Former: bid(holder)}, Sums{}, Rules{}, UnknownSubAccount, []Code{UnknownSubAccount, NotLeased, LateNumberMoney}},
 		{"another bidder's number", credit(payer(other)), elsewhere, Sums{}, Rules{}, WrongSubAccount, []Code{WrongSubAccount}},
 		{"another bidder's number, late", credit(payer(other), booked("09:00:00")), elsewhere, Sums{}, Rules{}, WrongSubAccount, []Code{WrongSubAccount, LateCredit}},
 		{"somebody who does not bid", credit(payer("东阿县阿胶制品有限公司")), held(), Sums{}, Rules{}, ThirdPartyPayer, []Code{ThirdPartyPayer}},
@@ -177,7 +178,7 @@ func TestEveryCodeHasItsChineseName(t *testing.T) {
 		}
 	}
 	for _, code := range append(verdicts, Unpaid, AdviceConflict, AdviceOrphan, AdviceMissing, AdviceDelayed, BalanceMismatch, ChainBroken,
-		NotLeased, SplitPayment, SinglePaymentRequired, NameVariant, PersonalPayer, PartialPayment) {
+		NotLeased, LateNumberMoney, SplitPayment, SinglePaymentRequired, NameVariant, PersonalPayer, PartialPayment) {
 		if code.Name() == "" {
 			t.Errorf("%s has no meaning", code)
 		}

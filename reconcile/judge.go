@@ -44,7 +44,7 @@ func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error)
 	if err != nil || len(pending)+len(touches) == 0 {
 		return 0, false, err
 	}
-	h := &hearing{now: d.db.Now(), pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
+	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
 	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.attach, h.mark, h.decide} {
 		if err := step(ctx, d.db, d.rules); err != nil {
 			return 0, false, err
@@ -68,6 +68,7 @@ type heard struct {
 // they count together.
 type hearing struct {
 	now     time.Time
+	banks   *bank.Set
 	pending []bank.Pending
 	touches []platform.Touch
 	credits map[sqldb.ID]*heard
@@ -217,14 +218,18 @@ func (h *hearing) ask(ctx context.Context, r sqldb.Reader, asks []platform.Ask, 
 	return nil
 }
 
-// holder takes a lease on the credit's number.
+// holder takes a lease on the credit's number: the one in force at its booking, or else the last one before.
 func (h *hearing) holder(c *heard, claim *Claim, lease platform.Lease) {
 	if c.entry.SubAccount == "" || lease.SubAccount != c.entry.SubAccount || lease.Bank != c.entry.Bank {
 		return
 	}
 	c.claims.Known = true
-	if claim.inForce(c.credit.BookedAt) {
-		c.claims.Holder = claim
+	former := c.claims.Former
+	switch {
+	case claim.inForce(c.credit.BookedAt):
+		c.claims.Holder, c.claims.Former = claim, nil
+	case c.claims.Holder == nil && !claim.To.After(c.credit.BookedAt) && (former == nil || former.To.Before(claim.To)):
+		c.claims.Former = claim
 	}
 }
 

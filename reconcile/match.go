@@ -56,7 +56,7 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 		return err
 	}
 	var fresh []Match
-	var changed []*heard
+	var changed, first []*heard
 	bids := map[sqldb.ID]bool{} // whose deposit may now be there, or be gone
 	for id, c := range h.credits {
 		m := c.match()
@@ -64,7 +64,7 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 		old, judged := standing[id]
 		switch {
 		case !judged:
-			fresh = append(fresh, m)
+			fresh, first = append(fresh, m), append(first, c)
 		case m.same(old):
 			continue
 		default:
@@ -78,6 +78,9 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 	}
 	slices.SortFunc(fresh, func(a, b Match) int { return cmp.Compare(a.EntryID, b.EntryID) })
 	if err := matches.Insert(ctx, tx, fresh...); err != nil {
+		return err
+	}
+	if err := h.holdLate(ctx, tx, first); err != nil {
 		return err
 	}
 	if err := findCredits(ctx, tx, changed); err != nil {

@@ -41,6 +41,7 @@ const (
 // Reasons that are not verdicts of their own.
 const (
 	NotLeased             Code = "NOT_LEASED"              // the number is ours, but nobody held it at that time
+	LateNumberMoney       Code = "LATE_NUMBER_MONEY"       // somebody had held it before; never the next holder's money
 	SplitPayment          Code = "SPLIT_PAYMENT"           // one of several credits that reach the deposit together
 	SinglePaymentRequired Code = "SINGLE_PAYMENT_REQUIRED" // the lot demands the deposit in one payment
 	NameVariant           Code = "NAME_VARIANT"            // the payer is the holder by the key of the name, not to the letter
@@ -89,6 +90,7 @@ var meanings = map[Code]meaning{
 	Violated:        {"内部校验不通过", IT, false},
 
 	NotLeased:             {"子账号当时未分配", Finance, false},
+	LateNumberMoney:       {"子账号释放后到账", Finance, true},
 	SplitPayment:          {"分笔缴纳", Finance, false},
 	SinglePaymentRequired: {"须一次性足额缴纳", Business, false},
 	NameVariant:           {"户名写法不同", Finance, false},

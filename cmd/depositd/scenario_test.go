@@ -127,7 +127,7 @@ func TestScenariosCoverTheCodes(t *testing.T) {
 	for _, folder := range scenarioFolders(t) {
 		all.WriteString(readText(t, filepath.Join(folder, "want.txt")))
 	}
-	codes := append(reconcile.Codes(), reconcile.NotLeased, reconcile.SplitPayment, reconcile.SinglePaymentRequired, reconcile.NameVariant,
+	codes := append(reconcile.Codes(), reconcile.NotLeased, reconcile.LateNumberMoney, reconcile.SplitPayment, reconcile.SinglePaymentRequired, reconcile.NameVariant,
 		reconcile.PersonalPayer, reconcile.PartialPayment)
 	for _, code := range codes {
 		// A violated invariant is a fault of the service itself, which no bank and no platform can bring about.
