@@ -1,0 +1,41 @@
+package platform
+
+import (
+	"context"
+	"time"
+
+	"depositd/migrations/sqldb"
+)
+
+// HeldNumber is a number that something keeps from being released or from becoming free.
+type HeldNumber struct {
+	Bank, SubAccount string
+	Ref              sqldb.ID
+	Since            time.Time
+}
+
+// HeldFor lists the numbers that are held for a reason, the longest held first.
+func HeldFor(ctx context.Context, r sqldb.Reader, reason HoldReason) ([]HeldNumber, error) {
+	return sqldb.Select(ctx, r, func(h *HeldNumber) []any { return []any{&h.Bank, &h.SubAccount, &h.Ref, sqldb.Wall(&h.Since)} },
+		"SELECT bank, sub_account, ref, held_since FROM number_holds WHERE reason = ? ORDER BY held_since, sub_account, bank, ref", reason)
+}
+
+// HoldsOn lists for what a number is held.
+func HoldsOn(ctx context.Context, r sqldb.Reader, bank, subAccount string) ([]HoldReason, error) {
+	return sqldb.Select(ctx, r, func(h *HoldReason) []any { return []any{h} },
+		"SELECT reason FROM number_holds WHERE sub_account = ? AND bank = ? GROUP BY reason ORDER BY reason", subAccount, bank)
+}
+
+// Sealed reports whether a pool serves a lot that is not opened yet: how many of its numbers are given out then tells how many
+// bidders there are (招标投标法 §22), and only its colour may be shown.
+func Sealed(ctx context.Context, r sqldb.Reader, bank, parent string) (bool, error) {
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM lots t WHERE t.state = 'ANNOUNCED' AND (EXISTS (SELECT 1 FROM leases l "+
+		"JOIN numbers n ON n.sub_account = l.sub_account AND n.bank = l.bank WHERE l.lot_id = t.id AND n.bank = ? AND n.parent_account = ?) "+
+		"OR EXISTS (SELECT 1 FROM number_asks a WHERE a.lot_id = t.id AND a.bank = ? AND a.parent_account = ?))", bank, parent, bank, parent)
+	return n > 0, err
+}
+
+// NumberCalled finds the numbers of that name at every bank.
+func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string) ([]Number, error) {
+	return numbers.All(ctx, r, "WHERE sub_account = ? ORDER BY bank", subAccount)
+}
