@@ -18,6 +18,22 @@ type Calls struct {
 	Left   *Question[OfParent, Left]     // how many numbers are left
 }
 
+// Codes lists what the dialect calls its questions.
+func (c *Calls) Codes() []string {
+	var codes []string
+	add := func(has bool, code func() string) {
+		if has {
+			codes = append(codes, code())
+		}
+	}
+	add(c.Link != nil, func() string { return c.Link.Code })
+	add(c.Open != nil, func() string { return c.Open.Code })
+	add(c.Close != nil, func() string { return c.Close.Code })
+	add(c.Credit != nil, func() string { return c.Credit.Code })
+	add(c.Left != nil, func() string { return c.Left.Code })
+	return codes
+}
+
 // Question is one kind of call: how it is asked and how the answer is read. Both functions are pure.
 type Question[Q, A any] struct {
 	Code string // what the dialect calls it: "G00003"

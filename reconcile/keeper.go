@@ -8,6 +8,7 @@ import (
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/deposit"
 )
 
 // Keeper runs the pools of sub-accounts together with the banks that own the numbers: it has numbers opened, gives them
@@ -42,7 +43,8 @@ func NewKeeper(db *sqldb.DB, banks *bank.Set, b *bank.Desk, p *platform.Desk, se
 type Tended struct{ Opened, Drained, Released, Freed int }
 
 // Tend goes one round over all pools: numbers that nobody needs any more drain, those that are paid back are released,
-// those whose quarantine is over become free, and for bids that still wait numbers are opened. A bank that fails stops no other.
+// those whose quarantine is over become free, and for bids that still wait numbers are opened; what is then to be said of the pools
+// is found. A bank that fails stops no other.
 func (k *Keeper) Tend(ctx context.Context, by string) (t Tended, err error) {
 	if t.Drained, err = k.platform.DrainDue(ctx, by); err != nil {
 		return t, fmt.Errorf("drain numbers: %w", err)
@@ -64,6 +66,7 @@ func (k *Keeper) Tend(ctx context.Context, by string) (t Tended, err error) {
 			failed = append(failed, err)
 		}
 	}
+	failed = append(failed, k.findPools(ctx, by, deposit.DayOf(k.db.Now())))
 	return t, errors.Join(failed...)
 }
 

@@ -38,6 +38,18 @@ const (
 	Violated        Code = "INVARIANT_VIOLATED"
 )
 
+// What is found about pools of sub-accounts (plan 4.6.1).
+const (
+	PoolExhausted       Code = "POOL_EXHAUSTED"        // nothing is free, and somebody waits
+	PoolLow             Code = "POOL_LOW"              // fewer are free than banks.yaml wants
+	PoolForecast        Code = "POOL_FORECAST"         // it may run empty before the bank can give more
+	PoolCountDiffers    Code = "POOL_COUNT_DIFFERS"    // the bank counts other numbers than we do
+	NumberUnreleased    Code = "NUMBER_UNRELEASED"     // nobody needs it any more, and it is not released
+	NumberClash         Code = "NUMBER_CLASH"          // the bank hands it out while a lease stands here
+	NumberCreditsDiffer Code = "NUMBER_CREDITS_DIFFER" // the bank tells other credits on it than we know
+	NumberUnknown       Code = "NUMBER_UNKNOWN"        // the bank does not know it
+)
+
 // Reasons that are not verdicts of their own.
 const (
 	NotLeased             Code = "NOT_LEASED"              // the number is ours, but nobody held it at that time
@@ -89,6 +101,15 @@ var meanings = map[Code]meaning{
 	ChainBroken:     {"期初与上日期末不符", Finance, false},
 	Violated:        {"内部校验不通过", IT, false},
 
+	PoolExhausted:       {"子账号已用完", IT, false},
+	PoolLow:             {"子账号偏少", IT, false},
+	PoolForecast:        {"子账号将用完", IT, false},
+	PoolCountDiffers:    {"子账号数与银行不符", IT, false},
+	NumberUnreleased:    {"子账号未释放", IT, false},
+	NumberClash:         {"银行重复给出子账号", IT, false},
+	NumberCreditsDiffer: {"子账号到账与银行不符", IT, false},
+	NumberUnknown:       {"银行不识该子账号", IT, false},
+
 	NotLeased:             {"子账号当时未分配", Finance, false},
 	LateNumberMoney:       {"子账号释放后到账", Finance, true},
 	SplitPayment:          {"分笔缴纳", Finance, false},
@@ -108,8 +129,14 @@ func (c Code) Refundable() bool { return meanings[c].refundable }
 var verdicts = []Code{Reversed, ReturnedRefund, PaidToParent, UnknownSubAccount, WrongSubAccount, ThirdPartyPayer,
 	LateCredit, NotBasicAccount, Underpaid, DuplicatePayment, Overpaid, Matched}
 
+// poolCodes lists what is found about pools and their numbers.
+var poolCodes = []Code{PoolExhausted, PoolForecast, PoolLow, PoolCountDiffers, NumberUnreleased, NumberClash, NumberCreditsDiffer, NumberUnknown}
+
+// PoolCodes lists what is found about pools and their numbers.
+func PoolCodes() []Code { return slices.Clone(poolCodes) }
+
 // codes lists every verdict and finding, in the order in which reports tell them.
-var codes = append(slices.Clone(verdicts), Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken, Violated)
+var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, []Code{Violated})
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }

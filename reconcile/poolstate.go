@@ -1,0 +1,152 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/platform/deposit"
+)
+
+// poolState is what is kept of a pool beside its numbers: the bank's last word and the day's forecast.
+type poolState struct {
+	Bank, Parent string
+
+	AskedAt             time.Time // zero: the bank was never asked
+	BankFree, BankTotal int
+
+	ForecastOn deposit.Day // "": there is none yet
+	Colour     platform.PoolColour
+}
+
+var poolStates = sqldb.NewTable("pool_states", "bank, parent_account, asked_at, bank_free, bank_total, forecast_on, colour", func(p *poolState) []any {
+	return []any{&p.Bank, &p.Parent, sqldb.Wall(&p.AskedAt), &p.BankFree, &p.BankTotal, &p.ForecastOn, &p.Colour}
+})
+
+// poolStateOf reads it; a pool of which nothing is kept yet has a state without word and forecast.
+func poolStateOf(ctx context.Context, r sqldb.Reader, p platform.Pool) (poolState, error) {
+	s, err := poolStates.One(ctx, r, "WHERE bank = ? AND parent_account = ?", p.Bank, p.Parent)
+	if errors.Is(err, sqldb.ErrNone) {
+		return poolState{Bank: p.Bank, Parent: p.Parent}, nil
+	}
+	return s, err
+}
+
+// keepPool changes what is kept of a pool.
+func (k *Keeper) keepPool(ctx context.Context, by string, p platform.Pool, change func(*poolState)) error {
+	return k.write(ctx, by, func(tx *sqldb.Tx) error {
+		s, err := poolStateOf(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		change(&s)
+		n, err := tx.Exec(ctx, "UPDATE pool_states SET asked_at = ?, bank_free = ?, bank_total = ?, forecast_on = ?, colour = ? WHERE bank = ? AND parent_account = ?",
+			sqldb.At(s.AskedAt), s.BankFree, s.BankTotal, s.ForecastOn, s.Colour, s.Bank, s.Parent)
+		if err != nil || n == 1 {
+			return err
+		}
+		return poolStates.Insert(ctx, tx, s)
+	})
+}
+
+// pools lists the pools of the banks in banks.yaml that have numbers or in which somebody waits.
+func (k *Keeper) pools(ctx context.Context) ([]platform.Pool, error) {
+	there, err := platform.Pools(ctx, k.db)
+	if err != nil {
+		return nil, err
+	}
+	var all []platform.Pool
+	for _, b := range k.banks.All() {
+		for _, parent := range b.ParentAccounts {
+			p := platform.Pool{Bank: b.Code, Parent: parent}
+			waiting, err := platform.Waiting(ctx, k.db, p.Bank, p.Parent)
+			if err != nil {
+				return nil, err
+			}
+			if waiting > 0 || slices.Contains(there, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all, nil
+}
+
+// Forecast predicts when a pool runs empty. What a bank still has to open counts as free, but for the numbers among it that
+// rest here. It stands for the day: the same day's word of the bank and the same numbers give the same.
+func (k *Keeper) Forecast(ctx context.Context, p platform.Pool) (platform.Prediction, error) {
+	b, err := k.banks.Bank(p.Bank)
+	if err != nil {
+		return platform.Prediction{}, err
+	}
+	today := deposit.DayOf(k.db.Now())
+	o := platform.ForecastOrder{Pool: p, Today: today, Works: weekday, LeadDays: max(1, b.Numbers.LeadDays), Quarantine: quarantineOf(k.banks, p.Bank)}
+	if b.Numbers.From == bank.OnDemand {
+		s, err := poolStateOf(ctx, k.db, p)
+		if err != nil {
+			return platform.Prediction{}, err
+		}
+		resting, err := k.closedNumbers(ctx, p)
+		if err != nil {
+			return platform.Prediction{}, err
+		}
+		o.Added = []platform.NumbersOn{{Day: today, Count: max(0, s.BankFree-resting)}}
+	}
+	seed := fnv.New64a()
+	_, _ = fmt.Fprint(seed, p.Bank, "|", p.Parent, "|", today) // never fails
+	return platform.Forecast(ctx, k.db, o, rand.New(rand.NewPCG(seed.Sum64(), 0)))
+}
+
+// weekday stands for a working day; that holidays bring no bids, and their eves more, the arrivals of the last weeks know.
+func weekday(d deposit.Day) bool {
+	day := d.Start().Weekday()
+	return day != time.Saturday && day != time.Sunday
+}
+
+// closedNumbers counts the numbers of a pool that the bank has closed and may open again.
+func (k *Keeper) closedNumbers(ctx context.Context, p platform.Pool) (n int, err error) {
+	held, err := platform.HeldFor(ctx, k.db, holdWhileClosed)
+	if err != nil {
+		return 0, err
+	}
+	byName := map[string]bool{}
+	for _, h := range held {
+		if h.Bank == p.Bank {
+			byName[h.SubAccount] = true
+		}
+	}
+	if len(byName) == 0 {
+		return 0, nil
+	}
+	err = platform.EachNumber(ctx, k.db, p.Bank, p.Parent, func(number *platform.Number) error {
+		if byName[number.SubAccount] {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// forecastToday makes the day's forecast of a pool, once a day, and gives the colour.
+func (k *Keeper) forecastToday(ctx context.Context, by string, p platform.Pool) (poolState, error) {
+	s, err := poolStateOf(ctx, k.db, p)
+	today := deposit.DayOf(k.db.Now())
+	if err != nil || s.ForecastOn == today {
+		return s, err
+	}
+	prediction, err := k.Forecast(ctx, p)
+	switch {
+	case deposit.IsKind(err, deposit.NotFound): // no number was ever there
+		return s, nil
+	case err != nil:
+		return s, err
+	}
+	s.ForecastOn, s.Colour = today, prediction.Colour()
+	return s, k.keepPool(ctx, by, p, func(kept *poolState) { kept.ForecastOn, kept.Colour = s.ForecastOn, s.Colour })
+}
