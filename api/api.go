@@ -23,14 +23,16 @@ import (
 	"depositd/reconcile"
 )
 
-// Desks is what the handlers work with. All of it is needed but Metrics, TrustedProxies, MaxStatement and Spool.
+// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, MaxStatement and Spool.
 type Desks struct {
 	DB        *sqldb.DB
 	Banks     *bank.Set
 	Bank      *bank.Desk
 	Platform  *platform.Desk
 	Reconcile *reconcile.Desk
+	Keeper    *reconcile.Keeper
 	Judge     func() // tells whoever judges that there is work; never blocks
+	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // nil: nothing is measured
 	Version   string
@@ -64,11 +66,14 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
 		d.MaxStatement = DefaultMaxStatement
+	}
+	if d.Tend == nil {
+		d.Tend = func() {}
 	}
 	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error

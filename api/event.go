@@ -49,6 +49,7 @@ func (s *server) postEvent(c *gin.Context) error {
 		return inBody(err)
 	}
 	s.Judge()
+	s.Tend()
 	c.JSON(statusOf(!known), Event{Number: order.Number, Known: known})
 	return nil
 }

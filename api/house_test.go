@@ -67,8 +67,13 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: bank.NewDesk(h.db), Platform: platform.NewDesk(h.db),
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+	banksDesk, platformDesk := bank.NewDesk(h.db), platform.NewDesk(h.db)
+	keeper, err := reconcile.NewKeeper(h.db, set, banksDesk, platformDesk, func() string { return sqldb.NewID().String() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -162,6 +162,7 @@ func (s *server) postSync(c *gin.Context) error {
 		return inBody(err)
 	}
 	s.Judge()
+	s.Tend()
 	c.JSON(http.StatusOK, Sync(result))
 	return nil
 }

@@ -73,6 +73,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/findings", people, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{Finance, Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", people, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/pools", people, s.getPools, "", 0, shortly},
+		{"GET", "/v1/sub-accounts/:number/diagnosis", people, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},

@@ -91,7 +91,7 @@ func (k *Keeper) Diagnose(ctx context.Context, code, subAccount string) (*Diagno
 	if err != nil {
 		return nil, err
 	}
-	d := &Diagnosis{SubAccount: subAccount, Bank: b.Code, Parent: n.Parent, Calls: []CallPart{}, Changes: []EventView{}, ReadAt: k.db.Now()}
+	d := &Diagnosis{SubAccount: subAccount, Bank: b.Code, Parent: n.Parent, Calls: []CallPart{}, Changes: []EventView{}, ReadAt: k.db.Now().In(deposit.Shanghai)}
 	if d.Parent == "" {
 		d.Parent = b.Parent()
 	}

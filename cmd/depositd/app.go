@@ -26,10 +26,13 @@ type app struct {
 	bank        *bank.Desk
 	platform    *platform.Desk
 	reconcile   *reconcile.Desk
+	keeper      *reconcile.Keeper
 	refundRules *refund.Rules
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
+	wakePools   chan struct{} // holds one: there may be something to do for the pools
+	digest      string        // tells the settings apart from others
 }
 
 // schema says what a command expects of the database.
@@ -68,10 +71,17 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 		return nil, settingsWrong(problems)
 	}
 	host, _ := os.Hostname()
-	return &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
+	a := &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refundRules: refundRules, log: c.logger(config),
-		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), wake: make(chan struct{}, 1)}, nil
+		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), digest: c.digest(banks)}
+	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
 }
+
+// callSerial numbers a call to a bank (SeqNo).
+func callSerial() string { return sqldb.NewID().String() }
 
 // use opens the app for one command.
 func (c *call) use(ctx context.Context, want schema, f func(*app) error) error {

@@ -61,6 +61,11 @@ func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report 
 		renewing.Wait()
 		err = errors.Join(err, a.db.Release(context.WithoutCancel(ctx), nightlyJob, string(day), a.holder))
 	}()
+	if day == yesterday(a.db.Now()) {
+		if err := a.keeper.Nightly(working, by, day); err != nil && working.Err() == nil {
+			a.log.Warn("nightly: not everything is known of the pools of sub-accounts", "error", err)
+		}
+	}
 	report, err = a.reconcile.CloseDay(working, by, day)
 	if err != nil && ctx.Err() == nil && working.Err() != nil {
 		return nil, context.Cause(working)

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"depositd/api"
+	"depositd/reconcile"
 )
 
 // The limits of a connection. The API shortens or lengthens reading and writing by route; these hold where it does not.
@@ -108,8 +109,12 @@ func (a *app) serve(ctx context.Context, d doors) error {
 		start("tcp", func(ctx context.Context) error { return a.serveFrames(ctx, d.tcp) })
 	}
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
+	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(d)
+	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
+		a.log.Warn("the start is not noted in the audit trail", "error", err)
+	}
 	running.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
@@ -120,7 +125,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Judge: a.wakeJudge, Log: a.log,
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
 		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
 }
 
@@ -165,9 +170,11 @@ func (a *app) serveHTTP(ctx context.Context, l net.Listener, handler http.Handle
 }
 
 // wakeJudge says that there may be something to judge. It never waits.
-func (a *app) wakeJudge() {
+func (a *app) wakeJudge() { wake(a.wake) }
+
+func wake(who chan<- struct{}) {
 	select {
-	case a.wake <- struct{}{}:
+	case who <- struct{}{}:
 	default:
 	}
 }
