@@ -63,12 +63,12 @@ type BankPart struct {
 // AccountPart is the parent account. Its last bookings are times and counts; while the pool is sealed, the day alone.
 type AccountPart struct {
 	Source         string      `json:"source"`
-	StatementDay   deposit.Day `json:"statement_day"`
+	StatementDay   deposit.Day `json:"statement_day,omitempty"`
 	Proof          bank.Proof  `json:"proof"`
 	Chain          Chain       `json:"chain"`
 	State          string      `json:"state"` // of the day: OPEN, CLOSED
 	ComparedAt     *time.Time  `json:"compared_at,omitempty"`
-	LastCreditDay  deposit.Day `json:"last_credit_day"`
+	LastCreditDay  deposit.Day `json:"last_credit_day,omitempty"`
 	LastCreditAt   *time.Time  `json:"last_credit_at,omitempty"`
 	CreditsThatDay *int        `json:"credits_that_day,omitempty"`
 }

@@ -15,8 +15,8 @@ type PoolView struct {
 	Bank       string              `json:"bank"`
 	Parent     string              `json:"parent_account"`
 	From       bank.Supply         `json:"numbers_from"`
-	Colour     platform.PoolColour `json:"colour"`      // "" before the first forecast
-	ForecastOn deposit.Day         `json:"forecast_on"` // whose morning the colour stands for
+	Colour     platform.PoolColour `json:"colour"`                // "" before the first forecast
+	ForecastOn deposit.Day         `json:"forecast_on,omitempty"` // whose morning the colour stands for
 	Sealed     bool                `json:"sealed"`
 	Counts     *PoolNumbers        `json:"counts,omitempty"`
 	BankWord   *BankWord           `json:"bank_word,omitempty"`
