@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"depositd/bank"
@@ -78,4 +79,11 @@ func (k *Keeper) view(ctx context.Context, p platform.Pool) (PoolView, error) {
 		v.BankWord = &BankWord{s.AskedAt, s.BankFree, s.BankTotal - s.BankFree, s.BankTotal}
 	}
 	return v, err
+}
+
+// Findings lists what stands about pools and numbers.
+func (k *Keeper) Findings(ctx context.Context) ([]FindingRow, error) {
+	all, err := findingRows(ctx, k.db, "WHERE f.kind IN ('POOL','NUMBER','WORD') AND f.state IN ('OPEN','EXPLAINED')")
+	slices.SortFunc(all, inReportOrder)
+	return all, err
 }

@@ -38,6 +38,7 @@ type program struct {
 	Import   importCmd   `cmd:"" help:"导入文件：标段、投标、到账通知、银行对账文件"`
 	Nightly  nightlyCmd  `cmd:"" help:"执行一天的对账（可重复执行，结果不变）"`
 	Report   reportCmd   `cmd:"" help:"打印一天的对账报告"`
+	Pool     poolCmd     `cmd:"" help:"子账号号池：现状、导入、与银行核对、预测、人工释放"`
 	Check    checkCmd    `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
 	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
 	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
