@@ -207,7 +207,9 @@ func TestLifeOfANumber(t *testing.T) {
 		return strings.Contains(l.say("POST", next, `{}`, 0), `"n1"`)
 	})
 	l.books(bank.Credit, "n1", second, between) // a notice that comes a quarter late
+	l.pass(24 * time.Hour)
 	l.books(bank.Credit, "n1", first, l.clock().Add(-time.Hour))
+	l.must(l.sim.SendStatement(context.Background(), http.DefaultClient, l.base, nil, "", deposit.DayOf(l.clock())))
 	l.pass(24 * time.Hour)
 	if got := l.command(exitMismatches, "nightly", "--json"); !strings.Contains(got, `"THIRD_PARTY_PAYER": 1`) || strings.Contains(got, `"MATCHED"`) {
 		t.Errorf("money of the first on the second's number: %s", got)
