@@ -133,8 +133,12 @@ func (k *Keeper) clashes(ctx context.Context, day deposit.Day) ([]Finding, error
 		if err != nil {
 			return nil, err
 		}
+		leases, err := platform.LeasesOn(ctx, k.db, o.Bank, o.SubAccount)
+		if err != nil {
+			return nil, err
+		}
 		stands := n.State == platform.NumberLeased || n.State == platform.NumberDraining
-		if !stands || n.Since.After(o.WantedAt) || slices.ContainsFunc(found, func(f Finding) bool { return f.Subject == n.ID }) {
+		if !stands || len(leases) > 0 && leases[len(leases)-1].From.After(o.WantedAt) || slices.ContainsFunc(found, func(f Finding) bool { return f.Subject == n.ID }) {
 			continue
 		}
 		found = append(found, Finding{Subject: n.ID, Code: NumberClash, Reasons: string(NumberClash), Day: day, Bank: o.Bank, ParentAccount: o.Parent, Department: string(IT),

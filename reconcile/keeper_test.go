@@ -104,17 +104,14 @@ func (k *kept) happens(kind platform.EventKind, lot string) {
 }
 
 // book books money on a number at the bank and, as if by notice or statement, here.
-func (k *kept) book(serial, number, payer, amount string, direction bank.Direction) {
+func (k *kept) book(number, payer, amount string, direction bank.Direction) {
 	k.t.Helper()
 	transfer := banksim.Transfer{SubAccount: number, With: banksim.Party{Name: payer, Account: "A-" + payer}, Amount: fen(amount)}
 	if direction == bank.Debit {
-		k.sim.Debit(transfer)
+		k.push(k.sim.Debit(transfer))
 	} else {
-		k.sim.Credit(transfer)
+		k.push(k.sim.Credit(transfer))
 	}
-	e := bank.Entry{Bank: "lcyh", ParentAccount: keeperParent, BookingDate: deposit.DayOf(*k.now), Serial: serial, Direction: direction, SubAccount: number,
-		Amount: fen(amount), BookedAt: k.now.Truncate(time.Second), PayerName: payer, PayerAccount: "A-" + payer}
-	k.push(e)
 	_, err := k.reconcile.JudgeAll(context.Background())
 	k.must(err)
 }
@@ -143,7 +140,7 @@ func TestLifeOfANumberAtTheBank(t *testing.T) {
 		if got := k.ask(bid); got != "n1" {
 			t.Fatalf("the bid got %q", got)
 		}
-		k.book("1", "n1", dongchang, "1000.00", bank.Credit)
+		k.book("n1", dongchang, "1000.00", bank.Credit)
 		*k.now = k.now.Add(4 * time.Hour)
 		k.happens(platform.EventFailed, "L1")
 		k.want("n1", platform.NumberDraining)
@@ -293,12 +290,12 @@ func TestLateMoneyHoldsTheNumber(t *testing.T) {
 		*k.now = k.now.Add(25 * time.Hour)
 		k.tend()
 		k.want("n1", platform.NumberFree)
-		k.book("1", "n1", dongchang, "1000.00", bank.Credit)
+		k.book("n1", dongchang, "1000.00", bank.Credit)
 		k.want("n1", platform.NumberQuarantined)
 		*k.now = k.now.Add(25 * time.Hour)
 		k.tend()
 		k.want("n1", platform.NumberQuarantined) // the money is there still
-		k.book("2", "n1", dongchang, "1000.00", bank.Debit)
+		k.book("n1", dongchang, "1000.00", bank.Debit)
 		k.tend()
 		k.want("n1", platform.NumberFree)
 		page, _, err := k.reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.UnknownSubAccount})

@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "rewrite the drawings in testdata/golden
 
 // A change of a state machine is seen by a person: its drawing stands in testdata/golden.
 func TestMachinesAreDrawn(t *testing.T) {
-	for name, m := range map[string]deposit.Machine{"statement": bank.StatementMoves, "finding": reconcile.FindingMoves, "closing": reconcile.ClosingMoves} {
+	for name, m := range map[string]deposit.Machine{"statement": bank.StatementMoves, "finding": reconcile.FindingMoves, "closing": reconcile.ClosingMoves, "opening": reconcile.OpeningMoves} {
 		file := "../testdata/golden/machine_" + name + ".txt"
 		if *update {
 			if err := os.WriteFile(file, []byte(m.Draw()), 0o600); err != nil {
