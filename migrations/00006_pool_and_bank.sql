@@ -24,5 +24,6 @@ CREATE TABLE pool_states (
     bank_total     BIGINT      NOT NULL,
     forecast_on    VARCHAR(10) NOT NULL, -- the day of the last forecast, or ''
     colour         VARCHAR(8)  NOT NULL, -- GREEN, AMBER, RED
+    low            SMALLINT    NOT NULL, -- that day fewer were free than banks.yaml wants
     PRIMARY KEY (bank, parent_account)
 ) $TABLE;

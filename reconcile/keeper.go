@@ -66,7 +66,7 @@ func (k *Keeper) Tend(ctx context.Context, by string) (t Tended, err error) {
 			failed = append(failed, err)
 		}
 	}
-	failed = append(failed, k.findPools(ctx, by, deposit.DayOf(k.db.Now())))
+	failed = append(failed, k.findPools(ctx, by, deposit.DayOf(k.db.Now()), poolNow))
 	return t, errors.Join(failed...)
 }
 

@@ -24,10 +24,11 @@ type poolState struct {
 
 	ForecastOn deposit.Day // "": there is none yet
 	Colour     platform.PoolColour
+	Low        bool // fewer numbers are free than banks.yaml wants
 }
 
-var poolStates = sqldb.NewTable("pool_states", "bank, parent_account, asked_at, bank_free, bank_total, forecast_on, colour", func(p *poolState) []any {
-	return []any{&p.Bank, &p.Parent, sqldb.Wall(&p.AskedAt), &p.BankFree, &p.BankTotal, &p.ForecastOn, &p.Colour}
+var poolStates = sqldb.NewTable("pool_states", "bank, parent_account, asked_at, bank_free, bank_total, forecast_on, colour, low", func(p *poolState) []any {
+	return []any{&p.Bank, &p.Parent, sqldb.Wall(&p.AskedAt), &p.BankFree, &p.BankTotal, &p.ForecastOn, &p.Colour, &p.Low}
 })
 
 // poolStateOf reads it; a pool of which nothing is kept yet has a state without word and forecast.
@@ -47,8 +48,8 @@ func (k *Keeper) keepPool(ctx context.Context, by string, p platform.Pool, chang
 			return err
 		}
 		change(&s)
-		n, err := tx.Exec(ctx, "UPDATE pool_states SET asked_at = ?, bank_free = ?, bank_total = ?, forecast_on = ?, colour = ? WHERE bank = ? AND parent_account = ?",
-			sqldb.At(s.AskedAt), s.BankFree, s.BankTotal, s.ForecastOn, s.Colour, s.Bank, s.Parent)
+		n, err := tx.Exec(ctx, "UPDATE pool_states SET asked_at = ?, bank_free = ?, bank_total = ?, forecast_on = ?, colour = ?, low = ? WHERE bank = ? AND parent_account = ?",
+			sqldb.At(s.AskedAt), s.BankFree, s.BankTotal, s.ForecastOn, s.Colour, s.Low, s.Bank, s.Parent)
 		if err != nil || n == 1 {
 			return err
 		}
@@ -133,20 +134,47 @@ func (k *Keeper) closedNumbers(ctx context.Context, p platform.Pool) (n int, err
 	return n, err
 }
 
-// forecastToday makes the day's forecast of a pool, once a day, and gives the colour.
-func (k *Keeper) forecastToday(ctx context.Context, by string, p platform.Pool) (poolState, error) {
+// forecastToday says how a pool stands for the day. As long as it is sealed that is said once a day: said anew, the moment
+// at which it turns would tell that somebody had bid.
+func (k *Keeper) forecastToday(ctx context.Context, by string, p platform.Pool) error {
 	s, err := poolStateOf(ctx, k.db, p)
+	if err != nil {
+		return err
+	}
+	sealed, err := platform.Sealed(ctx, k.db, p.Bank, p.Parent)
 	today := deposit.DayOf(k.db.Now())
-	if err != nil || s.ForecastOn == today {
-		return s, err
+	if err != nil || sealed && s.ForecastOn == today {
+		return err
 	}
 	prediction, err := k.Forecast(ctx, p)
 	switch {
 	case deposit.IsKind(err, deposit.NotFound): // no number was ever there
-		return s, nil
+		return nil
 	case err != nil:
-		return s, err
+		return err
 	}
-	s.ForecastOn, s.Colour = today, prediction.Colour()
-	return s, k.keepPool(ctx, by, p, func(kept *poolState) { kept.ForecastOn, kept.Colour = s.ForecastOn, s.Colour })
+	low, err := k.isLow(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	return k.keepPool(ctx, by, p, func(kept *poolState) { kept.ForecastOn, kept.Colour, kept.Low = today, prediction.Colour(), low })
+}
+
+// isLow says whether fewer numbers can be given out than banks.yaml wants; of a bank that opens them one by one those count
+// that it says it has left, once it was asked.
+func (k *Keeper) isLow(ctx context.Context, p platform.Pool, s poolState) (bool, error) {
+	b, err := k.banks.Bank(p.Bank)
+	if err != nil {
+		return false, err
+	}
+	counts, err := platform.PoolCounts(ctx, k.db, p.Bank, p.Parent)
+	if err != nil {
+		return false, err
+	}
+	free := counts[platform.NumberFree]
+	if b.Numbers.From != bank.OnDemand {
+		return free < b.Numbers.LowWater, nil
+	}
+	closed, err := k.closedNumbers(ctx, p)
+	return !s.AskedAt.IsZero() && free+max(0, s.BankFree-closed) < b.Numbers.LowWater, err
 }

@@ -23,11 +23,11 @@ func (k *Keeper) Nightly(ctx context.Context, by string, day deposit.Day) error 
 		return err
 	}
 	for _, p := range pools {
-		if _, err := k.forecastToday(ctx, by, p); err != nil {
+		if err := k.forecastToday(ctx, by, p); err != nil {
 			return fmt.Errorf("forecast a pool: %w", err)
 		}
 	}
-	return errors.Join(unheard, k.findPools(ctx, by, day), k.findUnreleased(ctx, by, day))
+	return errors.Join(unheard, k.findPools(ctx, by, day, poolNight), k.findUnreleased(ctx, by, day))
 }
 
 // poolFinding is a finding about a pool as a whole. What it tells is no count: how many numbers are given out is secret.
@@ -42,21 +42,34 @@ func poolSubject(p platform.Pool, code Code) sqldb.ID {
 	return sqldb.ID(key.Sum64()>>1 | 1)
 }
 
-// findPools keeps the findings on pools: exhausted, low, soon exhausted, counted otherwise by the bank.
-func (k *Keeper) findPools(ctx context.Context, by string, day deposit.Day) error {
+// What is found of pools at night, and what at any time: all but that bids are waiting could tell by its moment that
+// somebody has bid.
+var (
+	poolNight = []Code{PoolExhausted, PoolForecast, PoolLow, PoolCountDiffers}
+	poolNow   = []Code{PoolExhausted}
+)
+
+// findPools keeps the findings of some codes on pools.
+func (k *Keeper) findPools(ctx context.Context, by string, day deposit.Day, codes []Code) error {
 	pools, err := k.pools(ctx)
 	if err != nil {
 		return err
 	}
 	var wanted []Finding
+	var spared []sqldb.ID
 	for _, p := range pools {
 		found, err := k.lookAt(ctx, p, day)
 		if err != nil {
 			return err
 		}
-		wanted = append(wanted, found...)
+		wanted = append(wanted, slices.DeleteFunc(found, func(f Finding) bool { return !slices.Contains(codes, f.Code) })...)
+		for _, code := range poolNight {
+			if !slices.Contains(codes, code) {
+				spared = append(spared, poolSubject(p, code))
+			}
+		}
 	}
-	return k.keepAll(ctx, by, KindPool, nil, wanted)
+	return k.keepAll(ctx, by, KindPool, spared, wanted)
 }
 
 func (k *Keeper) lookAt(ctx context.Context, p platform.Pool, day deposit.Day) (found []Finding, err error) {
@@ -80,14 +93,10 @@ func (k *Keeper) lookAt(ctx context.Context, p platform.Pool, day deposit.Day) (
 	if err != nil {
 		return nil, err
 	}
-	free := counts[platform.NumberFree]
-	if b.Numbers.From == bank.OnDemand {
-		free += max(0, s.BankFree-closed)
-	}
 	if waiting > 0 && counts[platform.NumberFree] == 0 {
 		found = append(found, poolFinding(p, PoolExhausted, day, "子账号已用完，有投标在等候；请立即增补子账号"))
 	}
-	if free < b.Numbers.LowWater && (b.Numbers.From != bank.OnDemand || !s.AskedAt.IsZero()) {
+	if s.Low {
 		found = append(found, poolFinding(p, PoolLow, day, fmt.Sprint("可用子账号少于设定的 ", b.Numbers.LowWater, " 个")))
 	}
 	if s.Colour == platform.PoolRed {
