@@ -190,12 +190,12 @@ func (k *Keeper) diagnoseAtBank(ctx context.Context, d *Diagnosis, b *bank.Bank)
 		d.AtBank.Detail = "该银行配置了多个母账户，且本系统没有这一子账号的记录，无法查询"
 		return nil
 	}
-	theirs, call, err := line.Credits(ctx, bank.OfNumber{Parent: d.Parent, Number: d.SubAccount})
-	if noted := k.bank.NoteCall(ctx, call); noted != nil {
-		return noted
+	theirs, call, _ := line.Credits(ctx, bank.OfNumber{Parent: d.Parent, Number: d.SubAccount}) // the call says how it failed
+	if err := k.bank.NoteCall(ctx, call); err != nil {
+		return err
 	}
 	d.AtBank.AskedAt, d.AtBank.Outcome, d.AtBank.Result, d.AtBank.Detail = instant(call.BeganAt), call.Outcome, call.Result, call.Detail
-	if err != nil || d.Number.Sealed {
+	if call.Outcome != bank.CallDone || d.Number.Sealed {
 		return nil
 	}
 	ours, err := bank.EntriesOn(ctx, k.db, []bank.Number{{Bank: b.Code, SubAccount: d.SubAccount}})

@@ -28,7 +28,6 @@ type kept struct {
 	sim    *banksim.Sim
 	keeper *reconcile.Keeper
 	desk   *reconcile.Desk
-	at     string // of the bank
 	opened int
 }
 

@@ -101,7 +101,7 @@ func (k *Keeper) Forecast(ctx context.Context, p platform.Pool) (platform.Predic
 	}
 	seed := fnv.New64a()
 	_, _ = fmt.Fprint(seed, p.Bank, "|", p.Parent, "|", today) // never fails
-	return platform.Forecast(ctx, k.db, o, rand.New(rand.NewPCG(seed.Sum64(), 0)))
+	return platform.Forecast(ctx, k.db, o, rand.New(rand.NewPCG(seed.Sum64(), 0))) //nolint:gosec // the same day's forecast is to be the same
 }
 
 // weekday stands for a working day; that holidays bring no bids, and their eves more, the arrivals of the last weeks know.
