@@ -100,7 +100,7 @@ func (k *Keeper) Forecast(ctx context.Context, p platform.Pool) (platform.Predic
 		o.Added = []platform.NumbersOn{{Day: today, Count: max(0, s.BankFree-resting)}}
 	}
 	seed := fnv.New64a()
-	_, _ = fmt.Fprint(seed, p.Bank, "|", p.Parent, "|", today) // never fails
+	_, _ = fmt.Fprint(seed, p.Bank, "|", p.Parent, "|", today)                     // never fails
 	return platform.Forecast(ctx, k.db, o, rand.New(rand.NewPCG(seed.Sum64(), 0))) //nolint:gosec // the same day's forecast is to be the same
 }
 
