@@ -20,6 +20,12 @@ func HeldFor(ctx context.Context, r sqldb.Reader, reason HoldReason) ([]HeldNumb
 		"SELECT bank, sub_account, ref, held_since FROM number_holds WHERE reason = ? ORDER BY held_since, sub_account, bank, ref", reason)
 }
 
+// CountHeld counts the numbers of a pool that are held for a reason.
+func CountHeld(ctx context.Context, r sqldb.Reader, bank, parent string, reason HoldReason) (int, error) {
+	return sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM numbers n WHERE n.bank = ? AND n.parent_account = ? AND EXISTS (SELECT 1 FROM number_holds h "+
+		"WHERE h.sub_account = n.sub_account AND h.bank = n.bank AND h.reason = ?)", bank, parent, reason)
+}
+
 // HoldsOn lists for what a number is held.
 func HoldsOn(ctx context.Context, r sqldb.Reader, bank, subAccount string) ([]HoldReason, error) {
 	return sqldb.Select(ctx, r, func(h *HoldReason) []any { return []any{h} },

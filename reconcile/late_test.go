@@ -145,7 +145,7 @@ func TestLateMoneyThroughTheDatabase(t *testing.T) {
 		_, err := w.platform.LoadNumbers(context.Background(), "test", "lcyh", keeperParent, names)
 		w.must(err)
 		steps := 400
-		if sqldb.File(url) == "" { // a server takes its time over each of some ten commits a step
+		if sampled || sqldb.File(url) == "" { // a server takes its time over each of some ten commits a step
 			steps = 120
 		}
 		for range steps {

@@ -111,27 +111,8 @@ func weekday(d deposit.Day) bool {
 }
 
 // closedNumbers counts the numbers of a pool that the bank has closed and may open again.
-func (k *Keeper) closedNumbers(ctx context.Context, p platform.Pool) (n int, err error) {
-	held, err := platform.HeldFor(ctx, k.db, holdWhileClosed)
-	if err != nil {
-		return 0, err
-	}
-	byName := map[string]bool{}
-	for _, h := range held {
-		if h.Bank == p.Bank {
-			byName[h.SubAccount] = true
-		}
-	}
-	if len(byName) == 0 {
-		return 0, nil
-	}
-	err = platform.EachNumber(ctx, k.db, p.Bank, p.Parent, func(number *platform.Number) error {
-		if byName[number.SubAccount] {
-			n++
-		}
-		return nil
-	})
-	return n, err
+func (k *Keeper) closedNumbers(ctx context.Context, p platform.Pool) (int, error) {
+	return platform.CountHeld(ctx, k.db, p.Bank, p.Parent, holdWhileClosed)
 }
 
 // forecastToday says how a pool stands for the day. As long as it is sealed that is said once a day: said anew, the moment

@@ -15,7 +15,7 @@ import (
 )
 
 // Nightly asks the banks what they say of the numbers, makes the day's forecasts and keeps the findings on pools and
-// numbers (plan 4.6.1). A bank that does not answer keeps nothing else from being done; what was found by its word stands.
+// numbers (plan 4.6.1); calls that nobody asks about any more are forgotten. A bank that does not answer keeps nothing else from being done; what was found by its word stands.
 func (k *Keeper) Nightly(ctx context.Context, by string, day deposit.Day) error {
 	unheard := k.askBanks(ctx, by, day)
 	pools, err := k.pools(ctx)
@@ -27,7 +27,8 @@ func (k *Keeper) Nightly(ctx context.Context, by string, day deposit.Day) error 
 			return fmt.Errorf("forecast a pool: %w", err)
 		}
 	}
-	return errors.Join(unheard, k.findPools(ctx, by, day, poolNight), k.findUnreleased(ctx, by, day))
+	_, forgotten := k.bank.ForgetCalls(ctx, by, k.db.Now().AddDate(0, 0, -bank.KeptCallDays))
+	return errors.Join(unheard, forgotten, k.findPools(ctx, by, day, poolNight), k.findUnreleased(ctx, by, day))
 }
 
 // poolFinding is a finding about a pool as a whole. What it tells is no count: how many numbers are given out is secret.

@@ -17,10 +17,11 @@ import (
 const holdWhileClosed platform.HoldReason = "BANK_CLOSED"
 
 // A round asks a bank for at most so many numbers, and for one that it refused not sooner than that: the reason is money
-// on the number, which goes in days.
+// on the number, which goes in days. A bank that was not heard is left alone for a minute.
 const (
 	closedAtOnce = 200
 	askAgain     = 30 * time.Minute
+	callAgain    = time.Minute
 )
 
 // ReleaseDue has the bank close the numbers that drain and are paid back, and begins the quarantine of those that it has
@@ -77,7 +78,7 @@ func (k *Keeper) closeAtBank(ctx context.Context, line *bank.Line, s platform.St
 	if err != nil {
 		return false, err
 	}
-	if len(before) > 0 && before[0].Outcome == bank.CallRefused && k.db.Now().Before(before[0].BeganAt.Add(askAgain)) {
+	if len(before) > 0 && k.db.Now().Before(before[0].BeganAt.Add(pauseAfter[before[0].Outcome])) {
 		return false, nil
 	}
 	_, call, err := line.CloseNumber(ctx, bank.OfNumber{Parent: s.Parent, Number: s.SubAccount})
@@ -90,6 +91,9 @@ func (k *Keeper) closeAtBank(ctx context.Context, line *bank.Line, s platform.St
 	mayHaveClosed := slices.ContainsFunc(before, func(c bank.Call) bool { return c.Outcome == bank.CallDone || c.Outcome == bank.CallUnknown })
 	return mayHaveClosed && call.Result == accountUnknown, nil
 }
+
+// pauseAfter is how long a bank is not asked again after a call of an outcome.
+var pauseAfter = map[bank.CallOutcome]time.Duration{bank.CallRefused: askAgain, bank.CallUnknown: callAgain, bank.CallUnsent: callAgain}
 
 // accountUnknown is the result code of a bank that does not know a number (any more).
 const accountUnknown = "02"
