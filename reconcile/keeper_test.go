@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ type kept struct {
 	*house
 	sim    *banksim.Sim
 	keeper *reconcile.Keeper
-	desk   *reconcile.Desk
+	set    *bank.Set
 	opened int
 }
 
@@ -51,8 +52,7 @@ func keep(t *testing.T, url, numbers string, called bool) *kept {
 	set, err := bank.ParseSet([]byte(text), nil)
 	h.must(err)
 	h.lcyh, _ = set.Bank("lcyh")
-	k.desk = reconcile.NewDesk(h.db, set, reconcile.Rules{})
-	h.reconcile = k.desk
+	k.set, h.reconcile = set, reconcile.NewDesk(h.db, set, reconcile.Rules{})
 	k.keeper, err = reconcile.NewKeeper(h.db, set, h.bank, h.platform, func() string { return sqldb.NewID().String() })
 	h.must(err)
 	return k
@@ -303,5 +303,48 @@ func TestLateMoneyHoldsTheNumber(t *testing.T) {
 		if len(page) != 1 || fmt.Sprint(page[0].Reasons) != "[UNKNOWN_SUB_ACCOUNT NOT_LEASED LATE_NUMBER_MONEY]" || page[0].SuggestedBidder != dongchang {
 			t.Errorf("found %+v", page)
 		}
+	})
+}
+
+// Two replicas, and many who wait in each: every bid gets a number of its own, and no more are opened than one to spare for each
+// replica.
+func TestManyOpenAtOnce(t *testing.T) {
+	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+		k := keep(t, url, "open", true)
+		var stock []string
+		for i := range 40 {
+			stock = append(stock, fmt.Sprint("n", i))
+		}
+		k.sim.Stock("", stock...)
+		k.lot("L1", "1000.00", "2026-06-12 15:00:00")
+		var bids []platform.Bid
+		for i := range 12 {
+			bids = append(bids, k.wanting("L1", fmt.Sprint("投标人", i)))
+			k.ask(bids[i])
+		}
+		other, err := reconcile.NewKeeper(k.db, k.set, k.bank, k.platform, func() string { return sqldb.NewID().String() })
+		k.must(err)
+		var running sync.WaitGroup
+		for i := range 8 {
+			keeper := []*reconcile.Keeper{k.keeper, other}[i%2]
+			running.Go(func() {
+				if _, err := keeper.TopUp(context.Background(), "test", k.lcyh, keeperParent); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		running.Wait()
+		had := map[string]bool{}
+		for _, bid := range bids {
+			number := k.ask(bid)
+			if number == "" || had[number] {
+				t.Errorf("a bid got %q", number)
+			}
+			had[number] = true
+		}
+		if _, open := k.sim.Numbers(""); len(open) > len(bids)+2 {
+			t.Errorf("%d are opened for %d bids", len(open), len(bids))
+		}
+		k.wantFound("no clash", k.nightly(true))
 	})
 }
