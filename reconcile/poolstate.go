@@ -86,8 +86,13 @@ func (k *Keeper) Forecast(ctx context.Context, p platform.Pool) (platform.Predic
 	if err != nil {
 		return platform.Prediction{}, err
 	}
+	calendar, err := platform.Calendar(ctx, k.db)
+	if err != nil {
+		return platform.Prediction{}, err
+	}
+	works := func(d deposit.Day) bool { works, _ := calendar.Works(d); return works }
 	today := deposit.DayOf(k.db.Now())
-	o := platform.ForecastOrder{Pool: p, Today: today, Works: weekday, LeadDays: max(1, b.Numbers.LeadDays), Quarantine: quarantineOf(k.banks, p.Bank)}
+	o := platform.ForecastOrder{Pool: p, Today: today, Works: works, LeadDays: max(1, b.Numbers.LeadDays), Quarantine: quarantineOf(k.banks, p.Bank)}
 	if b.Numbers.From == bank.OnDemand {
 		s, err := poolStateOf(ctx, k.db, p)
 		if err != nil {
@@ -102,12 +107,6 @@ func (k *Keeper) Forecast(ctx context.Context, p platform.Pool) (platform.Predic
 	seed := fnv.New64a()
 	_, _ = fmt.Fprint(seed, p.Bank, "|", p.Parent, "|", today)                     // never fails
 	return platform.Forecast(ctx, k.db, o, rand.New(rand.NewPCG(seed.Sum64(), 0))) //nolint:gosec // the same day's forecast is to be the same
-}
-
-// weekday stands for a working day; that holidays bring no bids, and their eves more, the arrivals of the last weeks know.
-func weekday(d deposit.Day) bool {
-	day := d.Start().Weekday()
-	return day != time.Saturday && day != time.Sunday
 }
 
 // closedNumbers counts the numbers of a pool that the bank has closed and may open again.
