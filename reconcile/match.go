@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -89,6 +90,9 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 	if err := h.findBids(ctx, tx, bids, len(fresh) < len(changed)); err != nil {
 		return err
 	}
+	if err := suggestAgain(ctx, tx, changed, standing); err != nil {
+		return err
+	}
 	touches := make([]sqldb.ID, len(h.touches))
 	for i, t := range h.touches {
 		touches[i] = t.ID
@@ -97,6 +101,36 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 		return err
 	}
 	return bank.Judged(ctx, tx, h.pending)
+}
+
+// suggestAgain asks for another look at the money gone astray of those bidders whose deposit changed: which of a payer's bids was
+// meant depends on which of them is paid, and that must not depend on which money came first.
+func suggestAgain(ctx context.Context, tx *sqldb.Tx, changed []*heard, standing map[sqldb.ID]Match) error {
+	payers, left := map[string]bool{}, []sqldb.ID{}
+	for _, c := range changed {
+		old := standing[c.entry.ID]
+		if h := c.verdict.Holder; h != nil && h.BidderKey != "" && c.verdict.Counted != old.Counted {
+			payers[h.BidderKey] = true
+		}
+		if old.Counted != 0 && old.BidID != c.match().BidID {
+			left = append(left, old.BidID)
+		}
+	}
+	bids, err := platform.BidsByID(ctx, tx, left)
+	if err != nil {
+		return err
+	}
+	for _, b := range bids {
+		payers[b.BidderKey] = true
+	}
+	return sqldb.Chunks(slices.Sorted(maps.Keys(payers)), func(in string, args []any) error {
+		astray, err := sqldb.Select(ctx, tx, func(id *sqldb.ID) []any { return []any{id} }, "SELECT m.entry_id FROM entries AS e JOIN matches AS m ON m.entry_id = e.id "+
+			"WHERE m.verdict IN ('WRONG_SUB_ACCOUNT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT') AND e.payer_key IN "+in, args...)
+		if err != nil {
+			return err
+		}
+		return bank.Requeue(ctx, tx, astray...)
+	})
 }
 
 func (h *hearing) ids() []sqldb.ID {
