@@ -115,6 +115,16 @@ func BySerial(ctx context.Context, r sqldb.Reader, bank, parent string, serials 
 	return all, err
 }
 
+// CreditsBySerial finds a bank's credits of a day that have one of the given serials, whichever parent account they are on.
+func CreditsBySerial(ctx context.Context, r sqldb.Reader, bank string, day deposit.Day, serials []string) (all []Entry, err error) {
+	err = sqldb.Chunks(serials, func(in string, args []any) error {
+		rows, err := entries.All(ctx, r, "WHERE booking_date = ? AND bank = ? AND direction = 'C' AND reversal = '' AND serial IN "+in, append([]any{day, bank}, args...)...)
+		all = append(all, rows...)
+		return err
+	})
+	return all, err
+}
+
 // ConflictsOf reads the contradictions kept beside the given entries.
 func ConflictsOf(ctx context.Context, r sqldb.Reader, ids []sqldb.ID) (all []Conflict, err error) {
 	err = sqldb.Chunks(ids, func(in string, args []any) error {
@@ -128,6 +138,27 @@ func ConflictsOf(ctx context.Context, r sqldb.Reader, ids []sqldb.ID) (all []Con
 // SightingsOf tells where one entry was seen, the first time first.
 func SightingsOf(ctx context.Context, r sqldb.Reader, id sqldb.ID) ([]Sighting, error) {
 	return sightings.All(ctx, r, "WHERE entry_id = ? ORDER BY seen_at, source, file_id", id)
+}
+
+// OnStatement says which of the entries a complete statement has.
+func OnStatement(ctx context.Context, r sqldb.Reader, ids []sqldb.ID) (map[sqldb.ID]bool, error) {
+	stated := make(map[sqldb.ID]bool, len(ids))
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		rows, err := sqldb.Select(ctx, r, func(id *sqldb.ID) []any { return []any{id} },
+			"SELECT g.entry_id FROM sightings AS g JOIN statements AS s ON s.id = g.file_id WHERE g.source = 'S' AND s.state = 'COMPLETE' AND g.entry_id IN "+in, args...)
+		for _, id := range rows {
+			stated[id] = true
+		}
+		return err
+	})
+	return stated, err
+}
+
+// DebitsOnStatement streams the debits of an account's day that a complete statement has, in the order of their keys.
+func DebitsOnStatement(ctx context.Context, db *sqldb.DB, b Book, day deposit.Day, f func(*Entry) error) error {
+	return entries.Each(ctx, db, "WHERE booking_date = ? AND bank = ? AND parent_account = ? AND direction = 'D' AND "+
+		"EXISTS (SELECT 1 FROM sightings AS g JOIN statements AS s ON s.id = g.file_id WHERE g.entry_id = entries.id AND g.source = 'S' AND s.state = 'COMPLETE') ORDER BY id",
+		[]any{day, b.Bank, b.ParentAccount}, f)
 }
 
 // StatementOf is the bank's word on an account's day: the highest complete revision; ErrNone before it came.

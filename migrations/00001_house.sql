@@ -10,7 +10,7 @@ CREATE TABLE messages (
     bank        VARCHAR(32)  NOT NULL,
     external_id VARCHAR(80)  NOT NULL, -- the sender's id of the message, or the hash of its bytes
     source      VARCHAR(8)   NOT NULL, -- HTTP, TCP, FILE
-    kind        VARCHAR(16)  NOT NULL, -- NOTICE, STATEMENT, LINK
+    kind        VARCHAR(16)  NOT NULL, -- NOTICE, STATEMENT, LINK, RESULT
     outcome     VARCHAR(16)  NOT NULL, -- NEW, DUPLICATE, CONFLICT, REFUSED
     code        VARCHAR(40)  NOT NULL, -- why it was refused
     detail      VARCHAR(400) NOT NULL,

@@ -55,6 +55,15 @@ var closings = sqldb.NewTable("closings", "id, bank, parent_account, day, statem
 			&c.State, &c.Version, sqldb.Wall(&c.ComparedAt)}
 	})
 
+// ClosedBeyond says whether a day of an account is closed, and a later one that begins where the day before it ended: what was
+// booked in between is known then, also over days without a statement.
+func ClosedBeyond(ctx context.Context, r sqldb.Reader, b bank.Book, day deposit.Day) (bool, error) {
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM closings AS c WHERE c.bank = ? AND c.parent_account = ? AND c.day = ? AND c.state = 'CLOSED' AND "+
+		"EXISTS (SELECT 1 FROM closings AS n WHERE n.bank = c.bank AND n.parent_account = c.parent_account AND n.day > c.day AND n.state = 'CLOSED' AND n.chain = 'OK')",
+		b.Bank, b.ParentAccount, day)
+	return n > 0, err
+}
+
 // figures is what is known of an account's day.
 type figures struct {
 	book      bank.Book

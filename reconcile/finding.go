@@ -24,6 +24,9 @@ const (
 	KindDelayed  FindingKind = "DELAYED"  // an entry that was pushed after the opening it was in time for
 	KindBalance  FindingKind = "BALANCE"  // a statement whose figures do not hold together
 	KindChain    FindingKind = "CHAIN"    // a statement that does not begin where the last one ended
+	KindDebit    FindingKind = "DEBIT"    // a debit that no refund explains, or that contradicts one
+	KindReturn   FindingKind = "RETURN"   // a credit that may be a refund come back
+	KindRefund   FindingKind = "REFUND"   // a refund of which the bank says two things
 	KindCheck    FindingKind = "CHECK"    // an invariant of the service that does not hold
 	KindPool     FindingKind = "POOL"     // a pool and a code: the key is made of both
 	KindNumber   FindingKind = "NUMBER"   // a number of a pool that is not released
@@ -89,6 +92,12 @@ func findingsOn(ctx context.Context, r sqldb.Reader, subjects []sqldb.ID, kinds 
 		return err
 	})
 	return all, err
+}
+
+// KeepFindings makes the findings of a kind on the given subjects be exactly those wanted, for what is found outside this
+// package: new ones are opened, those whose cause is gone cleared.
+func KeepFindings(ctx context.Context, tx *sqldb.Tx, kind FindingKind, subjects []sqldb.ID, wanted []Finding) error {
+	return keep(ctx, tx, kind, subjects, wanted)
 }
 
 // keep makes the findings on the given subjects be exactly those wanted: new ones are opened, changed ones changed and

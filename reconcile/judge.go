@@ -37,6 +37,9 @@ func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
 // judgeSome judges what waits, at most one batch; more says that there was something.
 func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error) {
 	pending, err := bank.Unjudged(ctx, d.db, creditsAtOnce)
+	if err == nil && len(pending) > 0 && d.beside.Before != nil {
+		err = d.beside.Before(ctx, pending)
+	}
 	if err != nil {
 		return 0, false, err
 	}
@@ -45,7 +48,7 @@ func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error)
 		return 0, false, err
 	}
 	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
-	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.attach, h.mark, h.decide} {
+	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.recall, h.attach, h.mark, h.decide} {
 		if err := step(ctx, d.db, d.rules); err != nil {
 			return 0, false, err
 		}

@@ -6,6 +6,8 @@
 package reconcile
 
 import (
+	"context"
+
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 )
@@ -15,7 +17,18 @@ type Desk struct {
 	db    *sqldb.DB
 	banks *bank.Set
 	rules Rules
+
+	beside Beside
 }
+
+// Beside is another desk's part in this one's work.
+type Beside struct {
+	Before   func(ctx context.Context, waiting []bank.Pending) error // looks at entries before they are judged
+	Readings []Reading                                               // of invariants verified with this desk's own
+}
+
+// Join takes in another desk, before any work begins.
+func (d *Desk) Join(b Beside) { d.beside = b }
 
 // NewDesk makes the desk. The banks say which statements a day has to have, and who pushes notices at all.
 func NewDesk(db *sqldb.DB, banks *bank.Set, rules Rules) *Desk {

@@ -50,6 +50,15 @@ const (
 	NumberUnknown       Code = "NUMBER_UNKNOWN"        // the bank does not know it
 )
 
+// What settling refunds finds on the debits of a statement, and on credits that may be refunds come back.
+const (
+	DebitUnordered  Code = "DEBIT_UNORDERED"
+	DebitTwice      Code = "DEBIT_TWICE"
+	DebitDiffers    Code = "DEBIT_DIFFERS"
+	ReturnUnclear   Code = "RETURN_UNCLEAR"
+	RefundDisagrees Code = "REFUND_DISAGREES"
+)
+
 // Reasons that are not verdicts of their own.
 const (
 	NotLeased             Code = "NOT_LEASED"              // the number is ours, but nobody held it at that time
@@ -110,6 +119,12 @@ var meanings = map[Code]meaning{
 	NumberCreditsDiffer: {"子账号到账与银行不符", IT, false},
 	NumberUnknown:       {"银行不识该子账号", IT, false},
 
+	DebitUnordered:  {"无退付指令的支出", Finance, false},
+	DebitTwice:      {"疑似重复付款", Finance, false},
+	DebitDiffers:    {"付款金额不符", Finance, false},
+	ReturnUnclear:   {"疑似退汇", Finance, false},
+	RefundDisagrees: {"银行退付答复前后矛盾", Finance, false},
+
 	NotLeased:             {"子账号当时未分配", Finance, false},
 	LateNumberMoney:       {"子账号释放后到账", Finance, true},
 	SplitPayment:          {"分笔缴纳", Finance, false},
@@ -132,11 +147,17 @@ var verdicts = []Code{Reversed, ReturnedRefund, PaidToParent, UnknownSubAccount,
 // poolCodes lists what is found about pools and their numbers.
 var poolCodes = []Code{PoolExhausted, PoolForecast, PoolLow, PoolCountDiffers, NumberUnreleased, NumberClash, NumberCreditsDiffer, NumberUnknown}
 
+// refundCodes lists what is found when payments back are settled.
+var refundCodes = []Code{DebitUnordered, DebitTwice, DebitDiffers, ReturnUnclear, RefundDisagrees}
+
+// RefundCodes lists what is found when payments back are settled.
+func RefundCodes() []Code { return slices.Clone(refundCodes) }
+
 // PoolCodes lists what is found about pools and their numbers.
 func PoolCodes() []Code { return slices.Clone(poolCodes) }
 
 // codes lists every verdict and finding, in the order in which reports tell them.
-var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, []Code{Violated})
+var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{Violated})
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }

@@ -19,53 +19,53 @@ type Check struct {
 	Sample string `json:"sample"` // the key of one of them
 }
 
-// invariant says of a row that it must not be.
-type invariant struct{ code, title, broken string }
+// Invariant says, as a condition in SQL, of which rows of a reading it is broken.
+type Invariant struct{ Code, Title, Broken string }
 
-// reading is one pass over some rows, in which all is looked at that can be seen in it.
-type reading struct {
-	key, from  string
-	invariants []invariant
+// Reading is one pass over some rows, in which all is looked at that can be seen in it.
+type Reading struct {
+	Key, From  string
+	Invariants []Invariant
 }
 
 // readings hold the invariants of the house so far; each is shown able to fire by a test that breaks it. The numbers are
 // those of the safety page.
-var readings = []reading{
-	{"e.id", "entries AS e", []invariant{
+var readings = []Reading{
+	{"e.id", "entries AS e", []Invariant{
 		{"I02", "每笔入账有且只有一个判定或在待判队列中", "e.direction = 'C' AND NOT EXISTS (SELECT 1 FROM matches AS m WHERE m.entry_id = e.id) AND NOT EXISTS (SELECT 1 FROM unjudged AS u WHERE u.entry_id = e.id)"},
 		{"I09", "每笔入账至少有一处来源", "NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id)"},
 	}},
-	{"s.id", "statements AS s", []invariant{
+	{"s.id", "statements AS s", []Invariant{
 		{"I05", "期初＋收－付＝期末（声称相符的对账单）", "s.proof = 'OK' AND s.opening + s.credit_sum - s.debit_sum <> s.closing"},
 	}},
 	{"s.id", "statements AS s LEFT JOIN (SELECT g.file_id, SUM(CASE WHEN e.direction = 'C' THEN e.amount ELSE -e.amount END) AS net " +
-		"FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.source = 'S' GROUP BY g.file_id) AS x ON x.file_id = s.id", []invariant{
+		"FROM sightings AS g JOIN entries AS e ON e.id = g.entry_id WHERE g.source = 'S' GROUP BY g.file_id) AS x ON x.file_id = s.id", []Invariant{
 		{"I08", "完整对账单的合计等于其各行入账之和", "s.state = 'COMPLETE' AND s.fault_count = 0 AND s.credit_sum - s.debit_sum <> COALESCE(x.net, 0) AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.file_id = s.id)"},
 	}},
-	{"m.entry_id", "matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id LEFT JOIN leases AS l ON l.id = m.lease_id", []invariant{
+	{"m.entry_id", "matches AS m LEFT JOIN entries AS e ON e.id = m.entry_id LEFT JOIN leases AS l ON l.id = m.lease_id", []Invariant{
 		{"I12", "判定与入账时刻有效的子账号租约一致", "l.sub_account <> e.sub_account OR l.bank <> e.bank OR l.bid_id <> m.bid_id AND l.bid_id <> 0 OR l.lot_id <> m.lot_id OR e.booked_at < l.leased_from OR e.booked_at >= l.leased_to"},
 		{"I16", "计入保证金的金额不超过入账金额", "m.counted < 0 OR m.counted > e.amount AND NOT EXISTS (SELECT 1 FROM conflicts AS c WHERE c.entry_id = e.id AND c.amount >= m.counted)"},
 		{"I17", "只有收款才有判定", "e.id IS NULL OR e.direction <> 'C'"},
 		{"I41", "未完全匹配的入账都有差异记录", "m.reasons <> '' AND m.reasons NOT LIKE 'PARTIAL_PAYMENT%' AND NOT EXISTS (SELECT 1 FROM findings AS f WHERE f.subject = m.entry_id AND f.kind IN ('CREDIT','CONFLICT','ORPHAN'))"},
 	}},
 	{"a.id", "(SELECT sub_account, bank FROM leases GROUP BY sub_account, bank HAVING COUNT(*) > 1) AS n JOIN leases AS a ON a.sub_account = n.sub_account AND a.bank = n.bank " +
-		"JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id", []invariant{
+		"JOIN leases AS b ON a.sub_account = b.sub_account AND a.bank = b.bank AND a.id < b.id", []Invariant{
 		{"I13", "同一子账号的租约互不重叠", "a.leased_from < b.leased_to AND b.leased_from < a.leased_to"},
 	}},
-	{"b.id", "leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id", []invariant{
+	{"b.id", "leases AS a JOIN leases AS b ON b.sub_account = a.sub_account AND b.bank = a.bank AND b.id <> a.id", []Invariant{
 		{"I14", "子账号隔离期满才再次出租", "b.leased_from >= a.leased_from AND b.leased_from < a.barred_until"},
 	}},
-	{"n.id", "numbers AS n JOIN leases AS l ON l.sub_account = n.sub_account AND l.bank = n.bank", []invariant{
+	{"n.id", "numbers AS n JOIN leases AS l ON l.sub_account = n.sub_account AND l.bank = n.bank", []Invariant{
 		{"I44", "号池中未出租的子账号没有未结束的租约", "n.parent_account <> '' AND n.state IN ('FREE','QUARANTINED','RETIRED') AND l.leased_to = '9999-12-31 00:00:00.000'"},
 	}},
-	{"l.id", "lots AS l", []invariant{
+	{"l.id", "lots AS l", []Invariant{
 		{"I32", "开标不早于计划时间", "l.opened_at > '1000-01-01 00:00:00.000' AND l.opened_at < l.opens_at"},
 	}},
-	{"c.id", "closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE'", []invariant{
+	{"c.id", "closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE'", []Invariant{
 		{"I42", "已关闭的日终有完整对账单", "c.state = 'CLOSED' AND s.id IS NULL"},
 	}},
 	{"g.entry_id", "sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
-		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S'", []invariant{
+		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S'", []Invariant{
 		{"I43", "每处来源都有入账和原始报文或对账单", "e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},
 	}},
 }
@@ -86,24 +86,25 @@ func (d *Desk) verify(ctx context.Context, sealed deposit.Day, beside ...func() 
 		}
 		return err
 	})
-	parts := make([][]Check, len(readings))
-	for i, one := range readings {
-		runs = append(runs, func() (err error) { parts[i], err = d.read(ctx, one); return err })
+	all := slices.Concat(readings, d.beside.Readings)
+	parts := make([][]Check, len(all))
+	for i, one := range all {
+		runs = append(runs, func() (err error) { parts[i], err = one.Look(ctx, d.db); return err })
 	}
 	err := together(runs...)
-	all := slices.Concat(parts...)
-	slices.SortFunc(all, func(a, b Check) int { return strings.Compare(a.Code, b.Code) })
-	return append(all, seal), err
+	checks := slices.Concat(parts...)
+	slices.SortFunc(checks, func(a, b Check) int { return strings.Compare(a.Code, b.Code) })
+	return append(checks, seal), err
 }
 
-// read counts the rows that break each invariant of a reading.
-func (d *Desk) read(ctx context.Context, one reading) ([]Check, error) {
-	checks := make([]Check, len(one.invariants))
+// Look counts the rows that break each invariant of a reading.
+func (one *Reading) Look(ctx context.Context, r sqldb.Reader) ([]Check, error) {
+	checks := make([]Check, len(one.Invariants))
 	samples := make([]sqldb.ID, len(checks))
 	columns := make([]string, len(checks))
-	for i, v := range one.invariants {
-		checks[i] = Check{Code: v.code, Title: v.title}
-		columns[i] = "COALESCE(SUM(CASE WHEN " + v.broken + " THEN 1 ELSE 0 END), 0), COALESCE(MIN(CASE WHEN " + v.broken + " THEN " + one.key + " END), 0)"
+	for i, v := range one.Invariants {
+		checks[i] = Check{Code: v.Code, Title: v.Title}
+		columns[i] = "COALESCE(SUM(CASE WHEN " + v.Broken + " THEN 1 ELSE 0 END), 0), COALESCE(MIN(CASE WHEN " + v.Broken + " THEN " + one.Key + " END), 0)"
 	}
 	fields := func(*struct{}) (all []any) {
 		for i := range checks {
@@ -111,7 +112,7 @@ func (d *Desk) read(ctx context.Context, one reading) ([]Check, error) {
 		}
 		return all
 	}
-	if _, err := sqldb.Select(ctx, d.db, fields, "SELECT "+strings.Join(columns, ", ")+" FROM "+one.from); err != nil {
+	if _, err := sqldb.Select(ctx, r, fields, "SELECT "+strings.Join(columns, ", ")+" FROM "+one.From); err != nil {
 		return nil, fmt.Errorf("check %s: %w", checks[0].Code, err)
 	}
 	for i := range checks {
