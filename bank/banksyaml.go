@@ -27,7 +27,7 @@ const (
 // The keys of banks.yaml.
 var (
 	fileKeys = []string{"banks"}
-	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "numbers"}
+	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "payout_folder", "result_folder", "numbers"}
 	sealKeys = []string{"scheme", "keys"}
 )
 
@@ -137,6 +137,7 @@ func (r *setReader) one(i int, node ast.Node) {
 	b.ParentAccounts = r.parentAccounts(node, said["parent_accounts"])
 	b.Seal = r.seal(node, said["seal"])
 	b.Reach = r.reach(b, said["call"])
+	b.Drop = r.drop(b, said)
 	b.Numbers = r.numbers(b, said["numbers"])
 	r.banks = append(r.banks, b)
 }

@@ -18,13 +18,27 @@ func (r *setReader) posting(node ast.Node) Posting {
 	}
 }
 
-// payout finds the dialect in which the bank is paid through: its own where that can pay, unless the file says another.
-func (r *setReader) payout(b *Bank, node ast.Node) {
-	b.PayoutAdapter = b.Adapter
-	if node == nil || r.scalar(node, "payout") == noPayout {
-		if node != nil {
-			b.PayoutAdapter = nil
+// drop reads the folders by which payout files and result files travel. A bank is paid by one way only: by two it might be paid twice.
+func (r *setReader) drop(b *Bank, said map[string]ast.Node) Drop {
+	d := Drop{Payouts: r.scalar(said["payout_folder"], "payout_folder"), Results: r.scalar(said["result_folder"], "result_folder")}
+	for _, key := range []string{"payout_folder", "result_folder"} {
+		if said[key] != nil && said["payout"] == nil {
+			r.complain(said[key].GetToken(), key, "没有写明 payout，不能付款：请写明付款格式，或删去此项")
 		}
+	}
+	switch {
+	case d.Payouts != "" && said["call"] != nil && b.Adapter != nil && b.Adapter.Calls == nil:
+		r.complain(said["payout_folder"].GetToken(), "payout_folder", "call 与 payout_folder 只能写一项：同一批付款只能从一条路径发出")
+	case d.Payouts != "" && d.Payouts == d.Results:
+		r.complain(said["result_folder"].GetToken(), "result_folder", "应与 payout_folder 不同，否则会把付款文件当作结果读入")
+	}
+	return d
+}
+
+// payout finds the dialect in which the bank is paid through, if the file says one. By default nothing is: every debit of an
+// account that is paid from has to be an order of ours, which is not so where refunds go another way.
+func (r *setReader) payout(b *Bank, node ast.Node) {
+	if node == nil || r.scalar(node, "payout") == noPayout {
 		return
 	}
 	b.PayoutAdapter = r.adapter(node, "payout")

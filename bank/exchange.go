@@ -60,7 +60,7 @@ func (l *Line) overHTTP(ctx context.Context, raw []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}
-	request.Header.Set("Content-Type", l.bank.Adapter.Calls.ContentType)
+	request.Header.Set("Content-Type", l.bank.calls().ContentType)
 	response, err := l.client.Do(request)
 	switch {
 	case err != nil && connected.Load():

@@ -144,18 +144,18 @@ func TestExchangeSendsNothing(t *testing.T) {
 
 // TestNoLine: a bank that is only listened to, and a question that a dialect does not have.
 func TestNoLine(t *testing.T) {
-	for _, b := range []*Bank{{Code: "a", Adapter: gseries}, {Code: "a", Adapter: jsonPush, Reach: Reach{URL: "tcp://127.0.0.1:1"}}} {
-		_, err := NewLine(b, nil, nil)
-		refused(t, err, "call_not_configured", "银行 a")
-	}
-	b := &Bank{Code: "a", Adapter: &Adapter{Name: "toy", Calls: &Calls{}}, Reach: Reach{URL: "tcp://127.0.0.1:1"}}
-	line, err := NewLine(b, func() time.Time { return callHead.At }, nil)
-	if err != nil || line.Bank() != b {
-		t.Fatal(err)
-	}
-	call, err := line.TestLink(t.Context())
-	refused(t, err, "call_unsupported", "toy")
-	if call.Outcome != CallUnsent || call.Result != "call_unsupported" {
-		t.Errorf("%+v", call)
+	_, err := NewLine(&Bank{Code: "a", Adapter: gseries}, nil, nil)
+	refused(t, err, "call_not_configured", "银行 a")
+	for _, calls := range []*Calls{nil, {}} { // a dialect without questions may be paid over the line
+		b := &Bank{Code: "a", Adapter: &Adapter{Name: "toy", Calls: calls}, Reach: Reach{URL: "tcp://127.0.0.1:1"}}
+		line, err := NewLine(b, func() time.Time { return callHead.At }, nil)
+		if err != nil || line.Bank() != b {
+			t.Fatal(err)
+		}
+		call, err := line.TestLink(t.Context())
+		refused(t, err, "call_unsupported", "toy")
+		if call.Outcome != CallUnsent || call.Result != "call_unsupported" {
+			t.Errorf("%+v", call)
+		}
 	}
 }

@@ -22,9 +22,10 @@ type Line struct {
 }
 
 // NewLine makes the line to a bank as banks.yaml describes it. now is when a message is sent, serial gives each its number.
-// call_not_configured, Invalid, where banks.yaml does not say how the bank is reached.
+// call_not_configured, Invalid, where banks.yaml does not say how the bank is reached. A dialect without questions of its own
+// may still be paid over the line (Exchange).
 func NewLine(b *Bank, now func() time.Time, serial func() string) (*Line, error) {
-	if b.Reach.URL == "" || b.Adapter.Calls == nil {
+	if b.Reach.URL == "" {
 		return nil, deposit.Refuse(deposit.Invalid, "call_not_configured", "银行 ", b.Code, " 没有配置呼出地址（banks.yaml 的 call）")
 	}
 	to, err := url.Parse(b.Reach.URL)
@@ -38,34 +39,42 @@ func NewLine(b *Bank, now func() time.Time, serial func() string) (*Line, error)
 	return l, nil
 }
 
+// calls are the dialect's questions; none where it has none.
+func (b *Bank) calls() *Calls {
+	if b.Adapter.Calls == nil {
+		return &Calls{ContentType: "application/octet-stream"} // of payouts
+	}
+	return b.Adapter.Calls
+}
+
 // Bank is whose line it is.
 func (l *Line) Bank() *Bank { return l.bank }
 
 // TestLink asks whether the bank answers (链路监测).
 func (l *Line) TestLink(ctx context.Context) (Call, error) {
-	_, call, err := ring(ctx, l, l.bank.Adapter.Calls.Link, "", LinkTest{})
+	_, call, err := ring(ctx, l, l.bank.calls().Link, "", LinkTest{})
 	return call, err
 }
 
 // OpenNumber asks for a number (申请子账号). Asked again with the same parent account and key, after an unknown outcome,
 // the bank gives the same number and opens no other.
 func (l *Line) OpenNumber(ctx context.Context, o Opening) (Opened, Call, error) {
-	return ring(ctx, l, l.bank.Adapter.Calls.Open, o.Key, o)
+	return ring(ctx, l, l.bank.calls().Open, o.Key, o)
 }
 
 // CloseNumber gives a number back (注销子账号). The bank refuses while money stands on it.
 func (l *Line) CloseNumber(ctx context.Context, n OfNumber) (Closed, Call, error) {
-	return ring(ctx, l, l.bank.Adapter.Calls.Close, n.Number, n)
+	return ring(ctx, l, l.bank.calls().Close, n.Number, n)
 }
 
 // Credits asks what came in on a number (到账明细查询).
 func (l *Line) Credits(ctx context.Context, n OfNumber) (Credited, Call, error) {
-	return ring(ctx, l, l.bank.Adapter.Calls.Credit, n.Number, n)
+	return ring(ctx, l, l.bank.calls().Credit, n.Number, n)
 }
 
 // Left asks how many numbers of a parent account are free (子账号剩余情况).
 func (l *Line) Left(ctx context.Context, p OfParent) (Left, Call, error) {
-	return ring(ctx, l, l.bank.Adapter.Calls.Left, p.Parent, p)
+	return ring(ctx, l, l.bank.calls().Left, p.Parent, p)
 }
 
 // ring is one call from its beginning to its end. The Call is complete whatever the error, to be kept by Desk.NoteCall.

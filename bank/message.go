@@ -23,6 +23,7 @@ const (
 	KindNotice    = "NOTICE"    // credits and debits, pushed as they are booked
 	KindStatement = "STATEMENT" // a day's bookings and balances
 	KindLink      = "LINK"      // a test of the line; says nothing about money
+	KindResult    = "RESULT"    // how payments of ours fared; what it says is the refunds' to read
 )
 
 // Sealed is a message as it came in, not yet believed.
@@ -75,6 +76,10 @@ func (b *Bank) Open(s Sealed) (Message, error) {
 	m.Raw, m.ExternalID = s.Raw, b.Seal.messageID(s.Header)
 	if m.ExternalID == "" {
 		m.ExternalID = m.SHA256
+	}
+	if b.IsPayResult(s.Raw) {
+		m.Kind = KindResult
+		return m, nil
 	}
 	found, read, err := b.read(s.Raw)
 	m.read = read

@@ -54,8 +54,10 @@ var payFieldNames = map[string]string{
 // Pays says whether the bank can be paid through at all; banks.yaml names the dialect.
 func (b *Bank) Pays() bool { return b.PayoutAdapter != nil && b.PayoutAdapter.Payout != nil }
 
-// CanAsk says whether the bank can be asked by message how a payment stands.
-func (b *Bank) CanAsk() bool { return b.Pays() && b.PayoutAdapter.Payout.Query != nil }
+// CanAsk says whether the bank can be asked by message how a payment stands. One that takes files answers by file alone.
+func (b *Bank) CanAsk() bool {
+	return b.Pays() && b.PayoutAdapter.Payout.Query != nil && b.Drop.Payouts == ""
+}
 
 // MaxPayLines is the most lines the bank takes in a batch; 0 when it cannot be paid through.
 func (b *Bank) MaxPayLines() int {

@@ -116,10 +116,10 @@ type PayQuery struct {
 
 // PayFault is why a line, or a batch, cannot be paid as it is.
 type PayFault struct {
-	Serial string // of the line; "" for the batch
-	Field  string // as PayLine's, in the house's spelling: "payee_name"
-	Code   string // stable: "payee_name_charset"
-	Text   string // in Chinese; it does not repeat the field's content
+	Serial string `json:"serial"` // of the line; "" for the batch
+	Field  string `json:"field"`  // as PayLine's, in the house's spelling: "payee_name"
+	Code   string `json:"code"`   // stable: "payee_name_charset"
+	Text   string `json:"text"`   // in Chinese; it does not repeat the field's content
 }
 
 // Posting is how a bank books a batch.

@@ -216,10 +216,11 @@ func TestPayoutSettings(t *testing.T) {
 		posting Posting
 		wrong   string
 	}{
-		"":                    {"gseries", PostPerItem, ""},
+		"":                    {"", PostPerItem, ""},
+		", payout: gseries":   {"gseries", PostPerItem, ""},
 		", payout: pain03":    {"pain03", PostPerItem, ""},
-		", posting: summary":  {"gseries", PostSummary, ""},
-		", posting: per_item": {"gseries", PostPerItem, ""},
+		", posting: summary":  {"", PostSummary, ""},
+		", posting: per_item": {"", PostPerItem, ""},
 		", payout: none":      {"", PostPerItem, ""},
 		", payout: csv":       {"", "", "不能付款"},
 		", payout: cash":      {"", "", "cash"},

@@ -38,8 +38,8 @@ func (r *setReader) reach(b *Bank, node ast.Node) Reach {
 			return Reach{}
 		}
 	}
-	if b.Adapter != nil && b.Adapter.Calls == nil {
-		r.complain(node.GetToken(), "call", "报文格式 ", b.Adapter.Name, " 不能向银行发出请求，请删去 call，或换一种 adapter")
+	if b.Adapter != nil && b.Adapter.Calls == nil && !b.Pays() {
+		r.complain(node.GetToken(), "call", "报文格式 ", b.Adapter.Name, " 不能向银行发出请求，也不能付款，请删去 call，或换一种 adapter")
 	}
 	reach := Reach{URL: r.scalar(said["url"], "call.url"), Timeout: r.timeout(said["timeout"]), LeasedLine: r.yes(said["leased_line"], "call.leased_line")}
 	switch err := reach.check(); {

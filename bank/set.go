@@ -25,6 +25,7 @@ type Bank struct {
 	Notices          Notices
 	Seal             Seal
 	Reach            Reach   // how it is called; zero: it is not
+	Drop             Drop    // where payout files are put for it and its result files lie; zero: nowhere
 	Numbers          Numbers // how its pool of sub-accounts is run
 }
 
@@ -119,13 +120,15 @@ func (s *Set) Describe() string {
 		Notices   Notices     `yaml:"notices"`
 		Seal      sealText    `yaml:"seal"`
 		Call      *callText   `yaml:"call,omitempty"`
+		Payouts   string      `yaml:"payout_folder,omitempty"`
+		Results   string      `yaml:"result_folder,omitempty"`
 		Numbers   numbersText `yaml:"numbers"`
 	}
 	banks := make([]bankText, len(s.banks))
 	comments := yaml.CommentMap{}
 	for i, b := range s.banks {
 		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, payoutName(b), strings.ToLower(string(b.Posting)), b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
-			sealText{b.Seal.Scheme, b.Seal.Files}, nil, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
+			sealText{b.Seal.Scheme, b.Seal.Files}, nil, b.Drop.Payouts, b.Drop.Results, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			banks[i].Call = &callText{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
 		}
