@@ -37,15 +37,15 @@ const (
 // Event is what a limit's clock starts at.
 type Event string
 
-// The events. Found is the verdict that money is no deposit; the platform tells the others, but SaleEnded.
+// The events. AtFinding is the verdict that money is no deposit; the platform tells the others, but AtSaleEnd.
 const (
-	ContractSigned Event = "CONTRACT_SIGNED"
-	AwardNotice    Event = "AWARD_NOTICE"
-	BidWithdrawn   Event = "BID_WITHDRAWN"
-	Terminated     Event = "TERMINATED"
-	Failed         Event = "FAILED"
-	SaleEnded      Event = "SALE_ENDED"
-	Found          Event = "FOUND"
+	AtContract    Event = "CONTRACT_SIGNED"
+	AtAward       Event = "AWARD_NOTICE"
+	AtWithdrawal  Event = "BID_WITHDRAWN"
+	AtTermination Event = "TERMINATED"
+	AtFailure     Event = "FAILED"
+	AtSaleEnd     Event = "SALE_ENDED"
+	AtFinding     Event = "FOUND"
 )
 
 // EventOf is the event of a limit that the platform's word is, if it is one.
@@ -81,8 +81,8 @@ var (
 	partyNames     = map[Party]string{Winner: "中标人", Candidate: "中标候选人", Loser: "未中标人", Withdrawn: "撤回投标的", All: "全体投标人", Payer: "付款人"}
 	unitNames      = map[Unit]string{CalendarDays: "日", Workdays: "个工作日"}
 	treatmentNames = map[Treatment]string{GoesBack: "退还", Kept: "不退还", ByNotice: "按公告约定"}
-	eventNames     = map[Event]string{ContractSigned: "签订合同", AwardNotice: "发出中标通知书", BidWithdrawn: "收到书面撤回", Terminated: "终止",
-		Failed: "流标", SaleEnded: "交易活动结束", Found: "认定不是保证金"}
+	eventNames     = map[Event]string{AtContract: "签订合同", AtAward: "发出中标通知书", AtWithdrawal: "收到书面撤回", AtTermination: "终止",
+		AtFailure: "流标", AtSaleEnd: "交易活动结束", AtFinding: "认定不是保证金"}
 )
 
 // Chinese is the line's name for people.

@@ -237,7 +237,7 @@ func TestDueFollowsTheTable(t *testing.T) {
 // An event a day later never makes the limit earlier, one more event never later; overdue is by the day alone.
 func TestDueIsMonotone(t *testing.T) {
 	rules, calendar := table(t), workingDays(t)
-	events := []Event{ContractSigned, AwardNotice, BidWithdrawn, Terminated, Failed, SaleEnded, Found}
+	events := []Event{AtContract, AtAward, AtWithdrawal, AtTermination, AtFailure, AtSaleEnd, AtFinding}
 	rapid.Check(t, func(t *rapid.T) {
 		s := Situation{rapid.SampledFrom([]string{works, buying, land, trading}).Draw(t, "department"),
 			rapid.SampledFrom([]Party{Winner, Candidate, Loser, Withdrawn, Payer}).Draw(t, "party"), map[Event]deposit.Day{}, "2026-06-20"}
@@ -262,8 +262,8 @@ func TestDueIsMonotone(t *testing.T) {
 
 // What the platform tells that starts a clock, and what does not.
 func TestEventOf(t *testing.T) {
-	for kind, want := range map[platform.EventKind]Event{platform.EventContractSigned: ContractSigned, platform.EventAwardNotice: AwardNotice,
-		platform.EventBidWithdrawn: BidWithdrawn, platform.EventTerminated: Terminated, platform.EventFailed: Failed,
+	for kind, want := range map[platform.EventKind]Event{platform.EventContractSigned: AtContract, platform.EventAwardNotice: AtAward,
+		platform.EventBidWithdrawn: AtWithdrawal, platform.EventTerminated: AtTermination, platform.EventFailed: AtFailure,
 		platform.EventOpened: "", platform.EventBidRevoked: "", platform.EventRetendered: "", platform.EventOpeningMoved: ""} {
 		if got, ok := EventOf(kind); got != want || ok != (want != "") {
 			t.Errorf("%s is %q", kind, got)

@@ -1,0 +1,242 @@
+package refund_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"depositd/bank"
+	"depositd/bank/banksim"
+	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
+	"depositd/platform/deposit"
+	"depositd/refund"
+)
+
+// A useCase is one thing that is asked of the desk, from a stage that was prepared; it may be asked again at any time, as by
+// somebody who got no answer.
+type useCase struct {
+	name  string
+	stage func(h *house) // on a fresh house
+	run   func(ctx context.Context, h *house) error
+}
+
+// staged takes two losers' deposits as far as a released batch; what follows is the case's.
+func staged(h *house) { h.composed(h.submitted("R1", orders(h.ready(2)...)...)...) }
+
+// lineOne is the first line there is.
+func lineOne(ctx context.Context, h *house) (refund.Line, error) {
+	all, err := refund.LinesOfAccount(ctx, h.db, "lcyh", parent)
+	if err != nil || len(all) == 0 {
+		return refund.Line{}, cmpErr(err)
+	}
+	return all[0], nil
+}
+
+func cmpErr(err error) error {
+	if err == nil {
+		err = errors.New("there is no line")
+	}
+	return err
+}
+
+// unlessDone takes a Conflict for done: who asks again is told that it is.
+func unlessDone(err error) error {
+	if deposit.IsKind(err, deposit.Conflict) {
+		return nil
+	}
+	return err
+}
+
+var useCases = []useCase{
+	{"Submit", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
+		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: "R1", Lines: orders(h.first)})
+		return err
+	}},
+	{"Compose", func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, func(ctx context.Context, h *house) error {
+		l, err := lineOne(ctx, h)
+		if err != nil || l.BatchID != 0 {
+			return err
+		}
+		_, err = h.refund.Compose(ctx, "乙", []sqldb.ID{l.ID})
+		return unlessDone(err)
+	}},
+	{"Check", func(h *house) {
+		_, err := h.refund.Compose(context.Background(), "乙", h.submitted("R1", orders(h.ready(2)...)...))
+		h.must(err)
+	}, func(ctx context.Context, h *house) error {
+		l, err := lineOne(ctx, h)
+		if err != nil {
+			return err
+		}
+		b, err := refund.BatchByID(ctx, h.db, l.BatchID)
+		if err != nil {
+			return err
+		}
+		_, err = h.refund.Check(ctx, "丙", signed(b))
+		return unlessDone(err)
+	}},
+	{"SendDue", staged, func(ctx context.Context, h *house) error {
+		_, err := h.refund.SendDue(ctx, "sender", h.lcyh, h.exchange)
+		return err
+	}},
+	{"AskDue", func(h *house) {
+		h.pays = h.sim.Paying(banksim.PayRules{Dice: banksim.Always(banksim.LosesAnswer)})
+		staged(h)
+		h.sent()
+	}, func(ctx context.Context, h *house) error {
+		_, err := h.refund.AskDue(ctx, "sender", h.lcyh, time.Minute, h.exchange)
+		return err
+	}},
+	{"Settle", func(h *house) {
+		staged(h)
+		h.sent()
+		h.imports("2026-06-13")
+	}, func(ctx context.Context, h *house) error {
+		_, err := h.refund.Settle(ctx, "nightly", h.lcyh, parent, "2026-06-13")
+		return err
+	}},
+	{"Dispose", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
+		found, err := bank.CreditsBySerial(ctx, h.db, "lcyh", theDay, []string{h.first.Serial})
+		if err != nil || len(found) == 0 {
+			return cmpErr(err)
+		}
+		_, err = h.refund.Dispose(ctx, "甲", refund.DispositionOrder{EntryID: found[0].ID, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"})
+		return err
+	}},
+}
+
+// imports takes in the bank's statement of a day.
+func (h *house) imports(day deposit.Day) {
+	h.t.Helper()
+	*h.now = day.Add(1).Start().Add(30 * time.Minute)
+	file, err := h.sim.Statement(parent, day)
+	h.must(err)
+	_, err = h.bank.Import(context.Background(), "nightly", h.lcyh, "statement", strings.NewReader(string(file)))
+	h.must(err)
+}
+
+// disturbed is what is wrong after each call to the database in turn has failed, in each way, and the case was asked again.
+func disturbed(t *testing.T, c useCase) (wrong []string) {
+	t.Helper()
+	url := freshURL(t)
+	h := open(t, url, "gseries", "per_item")
+	c.stage(h)
+	now := *h.now
+	h.must(h.db.Close())
+	restore := sqldbtest.Snapshot(t, url)
+	again := func(faults *sqldbtest.Faults) *house { // a bank of its own each time, which pays what is new to it
+		db, err := sqldb.OpenWith(context.Background(), url, func() time.Time { return now }, faults.Between)
+		h.must(err)
+		fresh := *h
+		fresh.db, fresh.bank = db, bank.NewDesk(db)
+		fresh.limit(refund.DefaultLimits)
+		fresh.now = &now
+		fresh.pays = h.pays
+		if c.name == "SendDue" {
+			fresh.pays = banksim.New(h.lcyh, rand.New(rand.NewPCG(1, 2)), func() time.Time { return now }).Paying(banksim.PayRules{})
+		}
+		return &fresh
+	}
+	faults := &sqldbtest.Faults{}
+	one := again(faults)
+	faults.Arm("", 0, nil)
+	h.must(c.run(context.Background(), one))
+	calls, _ := faults.Heal()
+	want := shape(one)
+	h.must(one.db.Close())
+	step := 1
+	if os.Getenv("TORTURE") == "" {
+		step = max(1, calls/faultsEach)
+	}
+	for _, mode := range sqldbtest.FaultModes {
+		for k := 1 + rand.IntN(step); k <= calls; k += step {
+			restore(t)
+			faults := &sqldbtest.Faults{}
+			one := again(faults)
+			ctx, leave := context.WithCancel(context.Background())
+			faults.Arm(mode, k, leave)
+			err := c.run(ctx, one)
+			leave()
+			faults.Heal()
+			if err == nil && shape(one) != want && c.name != "SendDue" && c.name != "AskDue" {
+				wrong = append(wrong, fmt.Sprintf("%s at %d of %d: acknowledged, and it is %s", mode, k, calls, shape(one)))
+			}
+			wrong = append(wrong, broken(one, fmt.Sprintf("%s at %d of %d", mode, k, calls))...)
+			for range 2 { // the next runs; the second one asks what became of what broke off
+				if err := c.run(context.Background(), one); err != nil {
+					wrong = append(wrong, fmt.Sprintf("%s at %d of %d: asked again: %v", mode, k, calls, err))
+				}
+				if _, err := one.refund.AskDue(context.Background(), "sender", one.lcyh, time.Minute, one.exchange); c.name == "SendDue" && err != nil {
+					wrong = append(wrong, err.Error())
+				}
+			}
+			if got := shape(one); got != want {
+				wrong = append(wrong, fmt.Sprintf("%s at %d of %d: it ends as %s, want %s", mode, k, calls, got, want))
+			}
+			wrong = append(wrong, broken(one, fmt.Sprintf("%s at %d of %d, asked again", mode, k, calls))...)
+			h.must(one.db.Close())
+		}
+	}
+	return wrong
+}
+
+// broken are the invariants that do not hold.
+func broken(h *house, when string) (wrong []string) {
+	checks, err := h.refund.Verify(context.Background())
+	h.must(err)
+	for _, check := range checks {
+		if check.Count > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: %s %s", when, check.Code, check.Title))
+		}
+	}
+	return wrong
+}
+
+// shape is what of the desk's state has to come out the same: how many lines, batches and promises stand where.
+func shape(h *house) string {
+	var all []string
+	for _, text := range []string{"SELECT COUNT(*) FROM refund_lists", "SELECT COALESCE(SUM(reserved), 0) FROM receipts", "SELECT COUNT(*) FROM refund_sends", "SELECT COUNT(*) FROM refund_debits",
+		"SELECT COUNT(*) FROM dispositions", "SELECT COUNT(*) FROM refund_batches WHERE state = 'STARTED'", "SELECT COUNT(*) FROM refund_batches WHERE state = 'CHECKED'",
+		"SELECT COUNT(*) FROM refunds WHERE state = 'DRAFT'", "SELECT COUNT(*) FROM refunds WHERE state = 'CHECKED'", "SELECT COUNT(*) FROM refunds WHERE state = 'RELEASED'",
+		"SELECT COUNT(*) FROM refunds WHERE state IN ('PAID','UNKNOWN')", "SELECT COUNT(*) FROM refunds"} { // of what broke off nobody knows whether it was paid
+		n, err := sqldb.Value[int64](context.Background(), h.db, text)
+		h.must(err)
+		all = append(all, fmt.Sprint(n))
+	}
+	return strings.Join(all, " ")
+}
+
+// TestTortureEveryCallFails: whichever call to the database fails, the use case asked again ends as if nothing had happened, and
+// nothing that may never be is.
+func TestTortureEveryCallFails(t *testing.T) {
+	for _, c := range useCases {
+		t.Run(c.name, func(t *testing.T) {
+			for _, wrong := range disturbed(t, c) {
+				t.Error(wrong)
+			}
+		})
+	}
+}
+
+// A use case that promises money and stores the line in two transactions is found out.
+func TestEveryCallFailsIsNoticed(t *testing.T) {
+	wrong := disturbed(t, useCase{"in two transactions", func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, func(ctx context.Context, h *house) error {
+		for _, text := range []string{"UPDATE receipts SET reserved = reserved - 80000000 WHERE reserved > 0 AND entry_id IN (SELECT entry_id FROM refunds WHERE state = 'DRAFT')",
+			"UPDATE refunds SET state = 'CANCELLED' WHERE state = 'DRAFT'"} {
+			err := h.db.Write(ctx, "甲", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text); return err })
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	if len(wrong) == 0 {
+		t.Error("it is not found")
+	}
+}
