@@ -3,7 +3,8 @@
 //
 // Every route stands in one table with the roles it is meant for. Nobody is asked to log in yet: the roles are written
 // down and checked for being there, and are enforced once there are users. Until then the service listens on loopback
-// unless told otherwise, and a bank's messages are held to its seal.
+// unless told otherwise, a bank's messages are held to its seal, and acts on refunds, which need several people, bear the
+// name that the reverse proxy in front has logged in.
 package api
 
 import (
@@ -21,9 +22,10 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
-// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, MaxStatement and Spool.
+// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, PersonHeader, MaxStatement and Spool.
 type Desks struct {
 	DB        *sqldb.DB
 	Banks     *bank.Set
@@ -31,6 +33,7 @@ type Desks struct {
 	Platform  *platform.Desk
 	Reconcile *reconcile.Desk
 	Keeper    *reconcile.Keeper
+	Refund    *refund.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -41,6 +44,7 @@ type Desks struct {
 	Receive func(context.Context, bank.Message) (bank.Receipt, error)
 
 	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
+	PersonHeader   string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
 	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
 	Spool          string   // folder for files on their way in; "": the system's for temporary files
 }
@@ -66,7 +70,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
@@ -74,6 +78,9 @@ func newServer(d Desks) (*server, error) {
 	}
 	if d.Tend == nil {
 		d.Tend = func() {}
+	}
+	if d.PersonHeader == "" {
+		d.PersonHeader = DefaultPersonHeader
 	}
 	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error

@@ -37,7 +37,7 @@ func (s *server) bankMessage(c *gin.Context) error {
 	if err != nil {
 		return s.refuseMessage(c, b, m, err)
 	}
-	receipt, err := s.receive(c.Request.Context(), m)
+	receipt, err := s.receive(c.Request.Context(), b, m)
 	switch {
 	case isRefusable(err):
 		return s.refuseMessage(c, b, m, err)
@@ -52,7 +52,14 @@ func (s *server) bankMessage(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) receive(ctx context.Context, m bank.Message) (bank.Receipt, error) {
+// receive stores a message. What a result says of our payments is taken first: it may be said again, a message that was
+// kept may not be lost.
+func (s *server) receive(ctx context.Context, b *bank.Bank, m bank.Message) (bank.Receipt, error) {
+	if m.Kind == bank.KindResult {
+		if _, err := s.Refund.Result(ctx, b.Code, b, m.Raw); err != nil {
+			return bank.Receipt{}, err
+		}
+	}
 	if s.Receive != nil {
 		return s.Receive(ctx, m)
 	}
@@ -69,7 +76,7 @@ func (s *server) bankOf(c *gin.Context) (*bank.Bank, error) {
 
 // isRefusable says that the message itself is at fault: sent again it would fare no better.
 func isRefusable(err error) bool {
-	return deposit.IsKind(err, deposit.Invalid) || deposit.IsKind(err, deposit.Conflict)
+	return deposit.IsKind(err, deposit.Invalid) || deposit.IsKind(err, deposit.Conflict) || deposit.IsKind(err, deposit.NotFound)
 }
 
 // keepTime is how long keeping a refused message may take. It does not end with the request: a bank that hung up in the

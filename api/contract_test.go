@@ -12,6 +12,7 @@ import (
 
 	"depositd/platform"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 func TestDocumentIsValid(t *testing.T) {
@@ -68,6 +69,40 @@ func TestDocumentedSets(t *testing.T) {
 	for _, word := range document().Components.Schemas["Lot"].Value.Properties["state"].Value.Enum {
 		if platform.LotState(word.(string)).Chinese() == "" {
 			t.Errorf("the document's lot state %s is none", word)
+		}
+	}
+}
+
+// So are those of the refunds, each with its name.
+func TestDocumentedRefundSets(t *testing.T) {
+	causes := map[string]bool{}
+	for _, cause := range refund.Causes() {
+		causes[string(cause)] = true
+	}
+	for _, set := range []struct {
+		schema string
+		name   func(word string) string
+		size   int
+	}{
+		{"RefundState", func(w string) string { return refund.State(w).Chinese() }, len(refund.LineMoves)},
+		{"BatchState", refund.BatchStateName, len(refund.BatchMoves)},
+		{"DispositionState", func(w string) string { return dispositionStates[w] }, len(refund.DispositionMoves)},
+		{"PayeeChangeState", func(w string) string { return changeStates[w] }, len(refund.ChangeMoves)},
+		{"Cause", func(w string) string {
+			if !causes[w] {
+				return ""
+			}
+			return refund.Cause(w).Chinese()
+		}, len(causes)},
+	} {
+		words := document().Components.Schemas[set.schema].Value.Enum
+		for _, word := range words {
+			if set.name(word.(string)) == "" {
+				t.Errorf("the document's %s %s is none or has no name", set.schema, word)
+			}
+		}
+		if len(words) != set.size {
+			t.Errorf("%d of %s are documented, there are %d", len(words), set.schema, set.size)
 		}
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 )
 
@@ -192,3 +194,73 @@ func (f *form) done() {
 
 // err is what is wrong with the whole body.
 func (f *form) err() error { return f.wrong.err() }
+
+// yuanIf is yuan that may be absent: 0.
+func (f *form) yuanIf(name string) deposit.Fen {
+	if f.fields[name] == nil {
+		f.asked = append(f.asked, name)
+		return 0
+	}
+	return f.yuan(name)
+}
+
+// dayIf is a day that may be absent.
+func (f *form) dayIf(name string) deposit.Day {
+	text := f.textIf(name, len("2026-06-12"))
+	if text == "" {
+		return ""
+	}
+	day, err := deposit.ParseDay(text)
+	if err != nil {
+		f.fault(false, name, "day_malformed", "日期不存在或格式不对，应如 2026-06-12："+name)
+	}
+	return day
+}
+
+// idIf is a key that may be absent.
+func (f *form) idIf(name string) sqldb.ID { return f.idOf(name, f.textIf(name, mostNumber)) }
+
+// id is a key that must be there.
+func (f *form) id(name string) sqldb.ID { return f.idOf(name, f.text(name, mostNumber)) }
+
+func (f *form) idOf(name, text string) sqldb.ID {
+	id, err := sqldb.ParseID(text)
+	if err != nil {
+		f.fault(false, name, "id_malformed", name+" 应为 13 位小写字母和数字的编号")
+	}
+	return id
+}
+
+// ids is an array of keys, of which there has to be one at least.
+func (f *form) ids(name string, most int) (all []sqldb.ID) {
+	value, ok := f.take(name)
+	values, isList := value.([]any)
+	switch {
+	case !ok || isList && len(values) == 0:
+		f.fault(true, name, "field_missing", "缺少必填项："+name)
+	case !isList:
+		f.fault(true, name, "field_type", name+" 应为编号的数组")
+	case len(values) > most:
+		f.fault(false, name, "list_too_long", name+" 最多 "+strconv.Itoa(most)+" 项")
+		return nil
+	}
+	for i, one := range values {
+		text, isText := one.(string)
+		id, err := sqldb.ParseID(text)
+		if !isText || err != nil || id == 0 {
+			f.wrong.add(false, Fault{Pointer: f.at + "/" + name + "/" + strconv.Itoa(i), Code: "id_malformed", Detail: "编号应为 13 位小写字母和数字"})
+			continue
+		}
+		all = append(all, id)
+	}
+	return all
+}
+
+// act is a word that says what is to be done, of those that there are.
+func (f *form) act(known []string) string {
+	act := f.text("act", mostNumber)
+	if act != "" && !slices.Contains(known, act) {
+		f.fault(false, "act", "act_unknown", "没有这种操作；可用："+strings.Join(known, "、"))
+	}
+	return act
+}

@@ -26,6 +26,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 // A house is the whole service behind its handler, with a database of its own and a clock that stands still.
@@ -44,7 +45,7 @@ type house struct {
 const banksYAML = `banks:
   - {code: open, name: 开放银行, adapter: jsonpush, statement: csv, parent_accounts: ["6550100000000000017"], charset: UTF-8, notices: single,
      seal: {scheme: hmac-sha256, keys: [open.key]}}
-  - {code: line, name: 专线银行, adapter: gseries, statement: csv, parent_accounts: ["3705018860000000123"], charset: GBK, notices: single,
+  - {code: line, name: 专线银行, adapter: gseries, statement: csv, payout: gseries, parent_accounts: ["3705018860000000123"], charset: GBK, notices: single,
      seal: {scheme: none}}
   - {code: iso, name: 外资银行, adapter: camt, parent_accounts: ["CN00EXAM0000000000042"], charset: UTF-8, notices: none, seal: {scheme: none}}
 `
@@ -67,13 +68,17 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rules, err := refund.ParseRules(refund.DefaultRules)
+	if err != nil {
+		t.Fatal(err)
+	}
 	banksDesk, platformDesk := bank.NewDesk(h.db), platform.NewDesk(h.db)
 	keeper, err := reconcile.NewKeeper(h.db, set, banksDesk, platformDesk, func() string { return sqldb.NewID().String() })
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +114,12 @@ func (h *house) send(method, target string, body []byte, header ...string) *answ
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
+	return h.held(request, body)
+}
+
+// held plays a request and holds both to the document.
+func (h *house) held(request *http.Request, body []byte) *answer {
+	h.t.Helper()
 	got := h.play(request)
 	if err := hold(request, body, got); err != nil {
 		h.t.Error(err)
@@ -242,7 +253,7 @@ func hold(request *http.Request, body []byte, got *answer) error {
 	}
 	input := &openapi3filter.RequestValidationInput{Request: request, PathParams: params, Route: &routers.Route{Spec: document(), Path: template,
 		PathItem: item, Method: request.Method, Operation: item.GetOperation(request.Method)}}
-	input.Options = &openapi3filter.Options{IncludeResponseStatus: true, ExcludeRequestBody: strings.HasPrefix(template, "/v1/banks/")}
+	input.Options = &openapi3filter.Options{IncludeResponseStatus: true, ExcludeRequestBody: request.Header.Get("Content-Type") != jsonType}
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	if got.Code < 300 {
 		if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
@@ -250,7 +261,7 @@ func hold(request *http.Request, body []byte, got *answer) error {
 		}
 	}
 	response := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: got.Code, Header: got.Header(), Options: input.Options}
-	if kind := got.Header().Get("Content-Type"); strings.HasPrefix(kind, "text/") || kind == "application/yaml" {
+	if kind := got.Header().Get("Content-Type"); strings.HasPrefix(kind, "text/") || kind == "application/yaml" || kind == xlsxType {
 		response.Options.ExcludeResponseBody = true
 	}
 	response.SetBodyBytes(got.Body.Bytes())
@@ -260,8 +271,8 @@ func hold(request *http.Request, body []byte, got *answer) error {
 	return nil
 }
 
-// match finds the document's path for a request.
-func match(request *http.Request) (template string, params map[string]string) {
+// match finds the document's path for a request: of two that fit, the one with fewer parameters.
+func match(request *http.Request) (best string, found map[string]string) {
 	said := strings.Split(request.URL.EscapedPath(), "/")
 	for template, item := range document().Paths.Map() {
 		parts := strings.Split(template, "/")
@@ -276,11 +287,11 @@ func match(request *http.Request) (template string, params map[string]string) {
 				fits = false
 			}
 		}
-		if fits {
-			return template, params
+		if fits && (best == "" || len(params) < len(found)) {
+			best, found = template, params
 		}
 	}
-	return "", nil
+	return best, found
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -48,6 +48,8 @@ const (
 	mostNote   = 400
 	mostBank   = 32
 	mostSub    = 40
+
+	mostBankCode = 14
 )
 
 func (s *server) putLot(c *gin.Context) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 )
 
 // onlyParameters refuses a query parameter that is not known, or given twice: a misspelt filter must not show everything.
@@ -57,4 +58,36 @@ func idParam(c *gin.Context) (sqldb.ID, error) {
 		return 0, badParameter("id", "id_malformed", "编号应为 13 位小写字母和数字")
 	}
 	return id, nil
+}
+
+// idIf is a key of the query that may be absent.
+func idIf(c *gin.Context, name string) (sqldb.ID, error) {
+	id, err := sqldb.ParseID(c.Query(name))
+	if err != nil {
+		return 0, badParameter(name, "id_malformed", name+" 应为 13 位小写字母和数字的编号")
+	}
+	return id, nil
+}
+
+// dayIf is a day of the query that may be absent.
+func dayIf(c *gin.Context, name string) (deposit.Day, error) {
+	if c.Query(name) == "" {
+		return "", nil
+	}
+	day, err := deposit.ParseDay(c.Query(name))
+	if err != nil {
+		return "", badParameter(name, "day_malformed", "日期不存在或格式不对，应如 2026-06-12")
+	}
+	return day, nil
+}
+
+// yes is a switch of the query: 1 or true, 0 or false; absent is false.
+func yes(c *gin.Context, name string) (bool, error) {
+	switch c.Query(name) {
+	case "1", "true":
+		return true, nil
+	case "", "0", "false":
+		return false, nil
+	}
+	return false, badParameter(name, "parameter_malformed", name+" 应为 1 或 0")
 }

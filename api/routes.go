@@ -24,10 +24,11 @@ const (
 	Platform   Role = "platform"   // a machine of the trading platform
 	Finance    Role = "finance"    // 综合科
 	Department Role = "department" // a business department, its own lots
+	Leader     Role = "leader"     // 分管领导: releases payments
 	Auditor    Role = "auditor"    // reads everything, changes nothing
 )
 
-var roles = []Role{Public, BankPeer, Platform, Finance, Department, Auditor}
+var roles = []Role{Public, BankPeer, Platform, Finance, Department, Leader, Auditor}
 
 // Route is one way in.
 type Route struct {
@@ -46,6 +47,8 @@ const (
 	maxMessage = bank.MaxMessage + 1 // one more than is taken, so that the bank's side sees that there is more
 	maxOrder   = 1 << 20             // one lot, bid, event or move
 	maxSync    = 8 << 20             // some 30,000 bids
+	maxList    = 4 << 20             // five thousand lines of a list in JSON
+	maxResult  = bank.MaxPayAnswer
 )
 
 const jsonType = "application/json"
@@ -60,8 +63,8 @@ const (
 
 // routes is every way in: there is no other place where one is made.
 func (s *server) routes() []Route {
-	people := []Role{Finance, Department, Auditor}
-	return []Route{
+	people := []Role{Finance, Department, Leader, Auditor}
+	return slices.Concat(s.refundRoutes(people), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
@@ -79,6 +82,41 @@ func (s *server) routes() []Route {
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
 		{"GET", "/version", []Role{Public}, s.getVersion, "", 0, shortly},
+	})
+}
+
+// refundRoutes is every way in of the money's way back. Whoever acts is a person with a name (see person).
+func (s *server) refundRoutes(people []Role) []Route {
+	lists, finance, leader := []Role{Finance, Department}, []Role{Finance}, []Role{Leader}
+	return []Route{
+		{"POST", "/v1/refund-lists", lists, s.postList, "", maxList, awhile},
+		{"GET", "/v1/refund-lists", people, s.getLists, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.xlsx", people, s.getTemplate, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.csv", people, s.getTemplateCSV, "", 0, shortly},
+		{"GET", "/v1/refund-lists/:id", people, s.getList, "", 0, awhile},
+		{"GET", "/v1/refunds", people, s.getRefunds, "", 0, shortly},
+		{"GET", "/v1/refunds/proposals", people, s.getProposals, "", 0, awhile},
+		{"GET", "/v1/refunds/due", people, s.getDue, "", 0, awhile},
+		{"GET", "/v1/refunds/:id", people, s.getRefund, "", 0, shortly},
+		{"POST", "/v1/refunds/:id/moves", finance, s.moveRefund, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-hand-payments", finance, s.postHandPayment, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches", finance, s.postBatches, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-batches", people, s.getBatches, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id", people, s.getBatch, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id/diagnosis", people, s.getBatchDiagnosis, "", 0, awhile},
+		{"POST", "/v1/refund-batches/:id/check", finance, s.checkBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/release", leader, s.releaseBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
+		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-dispositions", people, s.getDispositions, "", 0, shortly},
+		{"POST", "/v1/refund-dispositions/:id/moves", []Role{Finance, Leader}, s.moveDisposition, jsonType, maxOrder, shortly},
+		{"POST", "/v1/payee-changes", lists, s.postChange, jsonType, maxOrder, shortly},
+		{"GET", "/v1/payee-changes", people, s.getChanges, "", 0, shortly},
+		{"POST", "/v1/payee-changes/:id/moves", []Role{Finance, Department, Leader}, s.moveChange, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes", []Role{Finance, Leader}, s.postFreeze, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-freezes", people, s.getFreezes, "", 0, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", []Role{Finance, Leader}, s.liftFreeze, jsonType, maxOrder, shortly},
 	}
 }
 

@@ -26,7 +26,7 @@ var homes = map[string][]string{
 	"github.com/alecthomas/kong":     {"cmd/depositd"},
 	"golang.org/x/term":              {"cmd/depositd"},
 	"golang.org/x/text":              {"bank", "platform/deposit"},
-	"github.com/xuri/excelize":       {"api/sheet"},
+	"github.com/xuri/excelize":       {"api/sheet", "api/sheet/sheettest"},
 	"github.com/prometheus":          {"cmd/depositd", "api"},
 	"github.com/goccy/go-yaml":       {"bank", "platform/incident", "refund"},
 }

@@ -1,0 +1,203 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+	"depositd/refund"
+)
+
+// Disposition keeps money of a credit here: held, forfeited or converted, by a sealed paper and two persons.
+type Disposition struct {
+	ID          sqldb.ID               `json:"id"`
+	Credit      sqldb.ID               `json:"credit"`
+	Kind        refund.DispositionKind `json:"kind"`
+	Purpose     string                 `json:"purpose"`
+	PurposeName string                 `json:"purpose_name"`
+	Amount      deposit.Fen            `json:"amount"`
+	Document    string                 `json:"document"`
+	Reason      string                 `json:"reason"`
+	MadeBy      string                 `json:"made_by"`
+	ApprovedBy  string                 `json:"approved_by"`
+	MadeAt      time.Time              `json:"made_at"`
+	State       string                 `json:"state"`
+	StateName   string                 `json:"state_name"`
+	Version     int64                  `json:"version"`
+}
+
+var dispositionStates = map[string]string{refund.Proposed: "待批准", refund.Standing: "已生效", refund.LiftedOff: "已解除", refund.Declined: "未批准"}
+
+func dispositionOf(x *refund.Disposition) Disposition {
+	return Disposition{ID: x.ID, Credit: x.EntryID, Kind: x.Kind, Purpose: x.Purpose, PurposeName: x.PurposeName(), Amount: x.Amount, Document: x.Document, Reason: x.Reason,
+		MadeBy: x.MadeBy, ApprovedBy: x.ApprovedBy, MadeAt: inShanghai(x.MadeAt), State: x.State, StateName: dispositionStates[x.State], Version: x.Version}
+}
+
+// DispositionPage is some dispositions; Next, where there are more, is the cursor of the next page.
+type DispositionPage struct {
+	Dispositions []Disposition `json:"dispositions"`
+	Next         string        `json:"next,omitempty"`
+}
+
+func (s *server) postDisposition(c *gin.Context) error {
+	by, f, err := s.act(c)
+	if err != nil {
+		return err
+	}
+	order := refund.DispositionOrder{EntryID: f.id("credit"), Kind: refund.DispositionKind(f.text("kind", mostNumber)), Amount: f.yuanIf("amount"), Purpose: f.textIf("purpose", mostNumber),
+		Document: f.text("document", mostNumber), Reason: f.textIf("reason", mostNote)}
+	f.done()
+	if err := f.err(); err != nil {
+		return err
+	}
+	x, err := s.Refund.Dispose(c.Request.Context(), by, order)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, dispositionOf(&x))
+	return nil
+}
+
+func (s *server) getDispositions(c *gin.Context) error {
+	q, err := keepQuery(c, dispositionStates)
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.Refund.DispositionPage(c.Request.Context(), q)
+	if err != nil {
+		return err
+	}
+	page := DispositionPage{Dispositions: make([]Disposition, len(rows)), Next: next}
+	for i := range rows {
+		page.Dispositions[i] = dispositionOf(&rows[i])
+	}
+	c.JSON(http.StatusOK, page)
+	return nil
+}
+
+// keepQuery asks for what concerns a credit, or stands in a state.
+func keepQuery(c *gin.Context, states map[string]string) (q refund.KeepQuery, err error) {
+	if err := onlyParameters(c, "credit", "state", "limit", "cursor"); err != nil {
+		return q, err
+	}
+	q.State, q.After = c.Query("state"), c.Query("cursor")
+	if q.State != "" && states[q.State] == "" {
+		return q, badParameter("state", "state_unknown", "没有这种状态，见 /v1/openapi.yaml")
+	}
+	if q.Credit, err = idIf(c, "credit"); err != nil {
+		return q, err
+	}
+	q.Limit, err = limit(c)
+	return q, err
+}
+
+func (s *server) moveDisposition(c *gin.Context) error {
+	id, by, f, err := s.actOnOne(c)
+	if err != nil {
+		return err
+	}
+	act, version, note := f.act([]string{"approve", "refuse", "lift"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	f.done()
+	if err := f.err(); err != nil {
+		return err
+	}
+	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, id, version, act, note)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, dispositionOf(&x))
+	return nil
+}
+
+// PayeeChange lets a credit go back to another account than it came from.
+type PayeeChange struct {
+	ID             sqldb.ID   `json:"id"`
+	Credit         sqldb.ID   `json:"credit"`
+	PayeeName      string     `json:"payee_name"`
+	PayeeAccount   string     `json:"payee_account"`
+	PayeeBank      string     `json:"payee_bank"`
+	PayeeBankCode  string     `json:"payee_bank_code"`
+	Evidence       string     `json:"evidence"`
+	EvidenceSHA256 string     `json:"evidence_sha256"`
+	MadeBy         string     `json:"made_by"`
+	ReviewedBy     string     `json:"reviewed_by"`
+	ApprovedBy     string     `json:"approved_by"`
+	ConfirmedBy    string     `json:"confirmed_by"`
+	MadeAt         time.Time  `json:"made_at"`
+	EffectiveAt    *time.Time `json:"effective_at,omitempty"`
+	State          string     `json:"state"`
+	StateName      string     `json:"state_name"`
+	Version        int64      `json:"version"`
+}
+
+var changeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
+
+func changeOf(p *refund.PayeeChange) PayeeChange {
+	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: p.PayeeName, PayeeAccount: p.PayeeAccount, PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
+		EvidenceSHA256: p.EvidenceSHA256, MadeBy: p.MadeBy, ReviewedBy: p.ReviewedBy, ApprovedBy: p.ApprovedBy, ConfirmedBy: p.ConfirmedBy, MadeAt: inShanghai(p.MadeAt),
+		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: changeStates[p.State], Version: p.Version}
+}
+
+// PayeeChangePage is some changes; Next, where there are more, is the cursor of the next page.
+type PayeeChangePage struct {
+	Changes []PayeeChange `json:"changes"`
+	Next    string        `json:"next,omitempty"`
+}
+
+func (s *server) postChange(c *gin.Context) error {
+	by, f, err := s.act(c)
+	if err != nil {
+		return err
+	}
+	order := refund.ChangeOrder{EntryID: f.id("credit"), PayeeName: f.text("payee_name", mostName), PayeeAccount: f.text("payee_account", mostNumber), PayeeBank: f.textIf("payee_bank", mostName),
+		PayeeBankCode: f.textIf("payee_bank_code", mostBankCode), Evidence: f.text("evidence", mostNote), EvidenceSHA256: f.textIf("evidence_sha256", mostNumber)}
+	f.done()
+	if err := f.err(); err != nil {
+		return err
+	}
+	p, err := s.Refund.ProposeChange(c.Request.Context(), by, order)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, changeOf(&p))
+	return nil
+}
+
+func (s *server) getChanges(c *gin.Context) error {
+	q, err := keepQuery(c, changeStates)
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.Refund.ChangePage(c.Request.Context(), q)
+	if err != nil {
+		return err
+	}
+	page := PayeeChangePage{Changes: make([]PayeeChange, len(rows)), Next: next}
+	for i := range rows {
+		page.Changes[i] = changeOf(&rows[i])
+	}
+	c.JSON(http.StatusOK, page)
+	return nil
+}
+
+func (s *server) moveChange(c *gin.Context) error {
+	id, by, f, err := s.actOnOne(c)
+	if err != nil {
+		return err
+	}
+	act, version, note := f.act([]string{"review", "approve", "confirm", "refuse"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	f.done()
+	if err := f.err(); err != nil {
+		return err
+	}
+	p, err := s.Refund.MoveChange(c.Request.Context(), by, id, version, act, note)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, changeOf(&p))
+	return nil
+}
