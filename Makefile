@@ -51,6 +51,7 @@ bench: build ## the benchmark's result, in bench.json, on both engines; beside i
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }
 	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
+	TORTURE=1 $(GO) test $(TAGS) -timeout 180m -run '^TestTortureNeverTwice$$' ./refund
 
 clean: ## removes what make made
 	rm -rf bin bench.json

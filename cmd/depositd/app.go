@@ -27,11 +27,13 @@ type app struct {
 	platform    *platform.Desk
 	reconcile   *reconcile.Desk
 	keeper      *reconcile.Keeper
+	refund      *refund.Desk
 	refundRules *refund.Rules
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
 	wakePools   chan struct{} // holds one: there may be something to do for the pools
+	wakePayer   chan struct{} // holds one: something was released
 	digest      string        // tells the settings apart from others
 }
 
@@ -72,11 +74,14 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	}
 	host, _ := os.Hostname()
 	a := &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
-		reconcile: reconcile.NewDesk(db, banks, config.rules), refundRules: refundRules, log: c.logger(config),
-		holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), digest: c.digest(banks)}
+		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
+		log: c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
+		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	a.reconcile.Join(a.refund.Beside())
+	a.refund.OnRelease(a.wakeThePayer)
 	return a, nil
 }
 

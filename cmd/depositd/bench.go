@@ -38,6 +38,7 @@ var benchSections = []struct {
 	{"check", "check：两个文件进，不符清单出", (*benchCmd).check},
 	{"ingest", "ingest：经 HTTP 接收通知，提交后应答", (*benchCmd).ingest},
 	{"nightly", "nightly：导入对账单，日终对账", (*benchCmd).nightly},
+	{"refunds", "refunds：提交、签批、发送、应答、核对借方（内存为堆用量）", (*benchCmd).refunds},
 }
 
 func benchSectionNames() string {

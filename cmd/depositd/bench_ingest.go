@@ -22,6 +22,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 const benchBanks = `banks:
@@ -188,7 +189,7 @@ func benchApp(ctx context.Context, url string) (*app, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &app{config: &config{}, db: db, banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
-		keeper: &reconcile.Keeper{}, log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1)}, nil
+		keeper: &reconcile.Keeper{}, refund: refund.NewDesk(db, set, nil, refund.DefaultLimits), log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1)}, nil
 }
 
 // untilJudged waits until nothing waits for a verdict and tells how long that took.

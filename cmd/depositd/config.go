@@ -21,6 +21,11 @@ type Settings struct {
 	DBPasswordFile   string   `name:"db-password-file" placeholder:"FILE" help:"数据库密码所在的文件"`
 	Banks            string   `placeholder:"FILE" help:"银行清单；缺省为数据库文件旁的 banks.yaml（数据库在服务器上时为当前目录）"`
 	RefundRules      string   `name:"refund-rules" placeholder:"FILE" help:"退付规则（期限、利率）；缺省为程序自带的规则"`
+	RefundLineLimit  string   `default:"100000000.00" placeholder:"YUAN" help:"退付单笔限额（元）"`
+	RefundBatchLimit string   `default:"1000000000.00" placeholder:"YUAN" help:"退付单批限额（元）"`
+	RefundDayLimit   string   `default:"5000000000.00" placeholder:"YUAN" help:"每个母账户每日退付限额（元）"`
+	RefundApproval   string   `name:"refund-approval" default:"24h" placeholder:"DURATION" help:"复核与放行的有效时间，过期须重新签批"`
+	RefundCooling    string   `name:"refund-cooling" default:"24h" placeholder:"DURATION" help:"收款账户变更批准后须等待多久才能付款"`
 	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
 	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
 	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`
@@ -28,6 +33,7 @@ type Settings struct {
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
 	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
 	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
+	PersonHeader     string   `default:"X-Remote-User" placeholder:"NAME" help:"登录代理写明操作人的请求头；只信本机和可信反向代理"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
 	LogFormat        string   `default:"text" placeholder:"text|json" help:"日志格式"`
 }

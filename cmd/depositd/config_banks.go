@@ -51,11 +51,13 @@ func banksJSON(set *bank.Set) any {
 		Notices        bank.Notices `json:"notices"`
 		Seal           bank.Scheme  `json:"seal"`
 		Call           *call        `json:"call"`
+		PayoutFolder   string       `json:"payout_folder"`
+		ResultFolder   string       `json:"result_folder"`
 		Numbers        numbers      `json:"numbers"`
 	}
 	list := []one{}
 	for _, b := range set.All() {
-		o := one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme, nil,
+		o := one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme, nil, b.Drop.Payouts, b.Drop.Results,
 			numbers{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			o.Call = &call{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}

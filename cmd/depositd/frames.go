@@ -29,7 +29,10 @@ func (a *app) serveFrames(ctx context.Context, l net.Listener) error {
 func (a *app) takeFrame(ctx context.Context, b *bank.Bank, raw []byte) []byte {
 	m, err := b.Open(bank.Sealed{Raw: raw, Source: bank.ByTCP, At: a.db.Now()})
 	answer := bank.Answer{Err: err}
-	if err == nil {
+	if err == nil && m.Kind == bank.KindResult {
+		_, answer.Err = a.refund.Result(ctx, b.Code, b, m.Raw)
+	}
+	if answer.Err == nil {
 		var receipt bank.Receipt
 		receipt, answer.Err = a.bank.Receive(ctx, m)
 		answer.Outcome = receipt.Outcome

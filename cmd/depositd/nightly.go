@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -38,56 +37,28 @@ func yesterday(now time.Time) deposit.Day { return deposit.DayOf(now).Add(-1) }
 // nightlyJob is the job's name in its claims and metrics.
 const nightlyJob = "nightly"
 
-// A claim lasts minutes, so that a replica that died is soon replaced, and is renewed while the work goes on.
-const (
-	claimLasts = 5 * time.Minute
-	claimRenew = time.Minute
-)
-
-// closeDay claims the day, closes it and gives the claim back; errHeld while another process has it.
+// closeDay claims the day, closes it, holds its debits against the refunds and gives the claim back; errHeld while another process
+// has it.
 func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report *reconcile.Report, err error) {
-	held, err := a.db.Claim(ctx, nightlyJob, string(day), a.holder, claimLasts)
+	err = a.holding(ctx, nightlyJob, string(day), func(ctx context.Context) error {
+		if day == yesterday(a.db.Now()) {
+			if err := a.keeper.Nightly(ctx, by, day); err != nil && ctx.Err() == nil {
+				a.log.Warn("nightly: not everything is known of the pools of sub-accounts", "error", err)
+			}
+		}
+		if _, err := a.reconcile.CloseDay(ctx, by, day); err != nil {
+			return err
+		}
+		if err := a.settle(ctx, by, day); err != nil {
+			return err
+		}
+		report, err = a.reconcile.Report(ctx, day)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !held {
-		return nil, errHeld
-	}
-	working, stop := context.WithCancelCause(ctx)
-	var renewing sync.WaitGroup
-	renewing.Go(func() { a.renew(working, stop, day, claimRenew) })
-	defer func() {
-		stop(nil)
-		renewing.Wait()
-		err = errors.Join(err, a.db.Release(context.WithoutCancel(ctx), nightlyJob, string(day), a.holder))
-	}()
-	if day == yesterday(a.db.Now()) {
-		if err := a.keeper.Nightly(working, by, day); err != nil && working.Err() == nil {
-			a.log.Warn("nightly: not everything is known of the pools of sub-accounts", "error", err)
-		}
-	}
-	report, err = a.reconcile.CloseDay(working, by, day)
-	if err != nil && ctx.Err() == nil && working.Err() != nil {
-		return nil, context.Cause(working)
-	}
-	return report, err
-}
-
-// renew keeps the claim until the work ends, and ends the work when the claim is lost.
-func (a *app) renew(ctx context.Context, stop context.CancelCauseFunc, day deposit.Day, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			held, err := a.db.Claim(ctx, nightlyJob, string(day), a.holder, claimLasts)
-			if err == nil && !held {
-				stop(errHeld)
-			}
-		}
-	}
+	return report, nil
 }
 
 // runNightlies runs the nightly job at its times until ctx ends. cron only ticks; which days are due is asked each time.

@@ -131,9 +131,9 @@ func TestScenariosCoverTheCodes(t *testing.T) {
 	codes := append(reconcile.Codes(), reconcile.NotLeased, reconcile.LateNumberMoney, reconcile.SplitPayment, reconcile.SinglePaymentRequired, reconcile.NameVariant,
 		reconcile.PersonalPayer, reconcile.PartialPayment)
 	for _, code := range codes {
-		// A violated invariant is a fault of the service itself, which no bank and no platform can bring about; pools have
-		// tests of their own, with a bank that answers.
-		if code != reconcile.Violated && !slices.Contains(reconcile.PoolCodes(), code) && !strings.Contains(all.String(), string(code)) {
+		// A violated invariant is a fault of the service itself, which no bank and no platform can bring about; pools and
+		// refunds have tests of their own, with a bank that answers and pays.
+		if code != reconcile.Violated && !slices.Contains(slices.Concat(reconcile.PoolCodes(), reconcile.RefundCodes()), code) && !strings.Contains(all.String(), string(code)) {
 			t.Errorf("no scenario has %s", code)
 		}
 	}

@@ -110,6 +110,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	}
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
+	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -125,8 +126,8 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.

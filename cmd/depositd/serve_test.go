@@ -45,7 +45,7 @@ func (l *lockedText) String() string {
 	return l.text.String()
 }
 
-const serveBanks = `banks: [{code: ccb, adapter: gseries, statement: csv, parent_accounts: ["3705018860000000123"], seal: {scheme: none}}]`
+const serveBanks = `banks: [{code: ccb, adapter: gseries, statement: csv, payout: gseries, parent_accounts: ["3705018860000000123"], seal: {scheme: none}}]`
 
 // settingsFor makes a folder with a banks.yaml and gives the settings of a service in it.
 func settingsFor(t *testing.T, url string, more map[string]string) func(string) string {
@@ -145,6 +145,9 @@ func TestServe(t *testing.T) {
 			if got := frame(t, line, c.message); !strings.Contains(got, "<Result>"+c.result) {
 				t.Errorf("over the line: %s", got)
 			}
+		}
+		if got := frame(t, line, strings.Replace(fmt.Sprintf(notice, "B2"), "G00001", "G00012", 1)); !strings.Contains(got, "result_of_nobody") {
+			t.Errorf("a result over the line is not the refunds': %s", got)
 		}
 		waitFor(t, func() bool {
 			_, report := get(t, at+"/v1/reports/2026-06-12")
@@ -251,7 +254,7 @@ func TestClaimIsLost(t *testing.T) {
 	if _, err := db.Claim(ctx, nightlyJob, "2026-06-12", "another", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	a.renew(ctx, stop, "2026-06-12", time.Millisecond)
+	a.renew(ctx, stop, nightlyJob, "2026-06-12", time.Millisecond)
 	if cause := context.Cause(ctx); !errors.Is(cause, errHeld) {
 		t.Errorf("the work goes on: %v", cause)
 	}

@@ -6,13 +6,17 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 // config is what the settings mean.
@@ -20,6 +24,7 @@ type config struct {
 	db               string // with its password
 	banksFile        string
 	refundRulesFile  string // "" is the program's own
+	refundLimits     refund.Limits
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -27,6 +32,7 @@ type config struct {
 	rules            reconcile.Rules
 	nightly          cron.Schedule
 	trustedProxies   []string
+	personHeader     string // of whoever acts on refunds
 	maxStatementSize int64
 	logJSON          bool
 }
@@ -59,14 +65,21 @@ func (c *call) check() (*config, []string) {
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
 	}
+	if out.personHeader = s.PersonHeader; !headerName.MatchString(s.PersonHeader) {
+		wrong("person-header", s.PersonHeader, errors.New("应为请求头的名称，如 X-Remote-User"))
+	}
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
 	}
+	out.refundLimits = s.refundLimits(wrong)
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
 	}
 	return out, problems
 }
+
+// headerName is the form of the name of a header.
+var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
 // banksFile is the file that describes the banks.
 func (s *Settings) banksFile() string {
@@ -78,6 +91,32 @@ func (s *Settings) banksFile() string {
 
 // rules is what the settings say of deciding.
 func (s *Settings) rules() reconcile.Rules { return reconcile.Rules{EqualIsOnTime: !s.LateAtEquality} }
+
+// refundLimits is what the settings allow of refunds.
+func (s *Settings) refundLimits(wrong func(flag, value string, err error)) (l refund.Limits) {
+	for _, one := range []struct {
+		flag, value string
+		limit       *deposit.Fen
+	}{{"refund-line-limit", s.RefundLineLimit, &l.Line}, {"refund-batch-limit", s.RefundBatchLimit, &l.Batch}, {"refund-day-limit", s.RefundDayLimit, &l.Day}} {
+		fen, err := deposit.ParseBalance(one.value)
+		if *one.limit = fen; err != nil || fen <= 0 {
+			wrong(one.flag, one.value, errors.New("应为大于零的金额，单位元，如 800000.00"))
+		}
+	}
+	for _, one := range []struct {
+		flag, value string
+		lasts       *time.Duration
+	}{{"refund-approval", s.RefundApproval, &l.ApprovalLasts}, {"refund-cooling", s.RefundCooling, &l.Cooling}} {
+		d, err := time.ParseDuration(one.value)
+		if *one.lasts = d; err != nil || d < time.Minute || d > mostRefundTime {
+			wrong(one.flag, one.value, errors.New("应为 1m 到 720h 的时长，如 24h"))
+		}
+	}
+	return l
+}
+
+// mostRefundTime bounds how long a signature counts: what was looked at a month ago has to be looked at again.
+const mostRefundTime = 720 * time.Hour
 
 // database is the address with the password that a file may hold.
 func (s *Settings) database() (string, error) {

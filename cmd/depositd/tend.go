@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,19 +44,16 @@ func (a *app) tendAlways(ctx context.Context, jobs *jobMetrics) {
 
 // tend goes one round, on one of the replicas.
 func (a *app) tend(ctx context.Context, jobs *jobMetrics) {
-	held, err := a.db.Claim(ctx, poolsJob, "", a.holder, claimLasts)
-	if err == nil && held {
-		_, err = a.keeper.Tend(ctx, poolsJob)
-		if gone := a.db.Release(context.WithoutCancel(ctx), poolsJob, "", a.holder); err == nil {
-			err = gone
-		}
-	}
+	err := a.holding(ctx, poolsJob, "", func(ctx context.Context) error {
+		_, err := a.keeper.Tend(ctx, poolsJob)
+		return err
+	})
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errHeld):
 	case err != nil:
 		jobs.failed(poolsJob)
 		a.log.Warn("tending the pools of sub-accounts failed; it will be tried again", "error", err)
-	case held:
+	default:
 		jobs.succeeded(poolsJob, a.db.Now())
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 type verifyCmd struct {
@@ -16,7 +17,9 @@ type verifyCmd struct {
 // Run prints every check with the number of rows that violate it; exit code 3 when there is one.
 func (v *verifyCmd) Run(ctx context.Context, c *call) error {
 	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
-		checks, err := reconcile.NewDesk(db, nil, reconcile.Rules{}).Verify(ctx)
+		desk := reconcile.NewDesk(db, nil, reconcile.Rules{})
+		desk.Join(refund.NewDesk(db, nil, nil, refund.Limits{}).Beside())
+		checks, err := desk.Verify(ctx)
 		if err != nil {
 			return err
 		}
