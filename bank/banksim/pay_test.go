@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -358,9 +359,9 @@ func roundTrip(t *testing.T, dialect, name, payeeBank, purpose string) string {
 	if len(booked) != 1 {
 		return "nothing is booked"
 	}
-	remark := l.Serial + " " + purpose
+	remark := strings.TrimSpace(l.Serial + " " + purpose)
 	if dialect == "gseries" { // it has no field for the purpose
-		remark = l.Serial + " "
+		remark = l.Serial
 	}
 	if e := booked[0]; e.PayerName != name || e.PayerBank != payeeBank || e.Remark != remark || e.Amount != l.Amount {
 		return fmt.Sprintf("%+v", e)
