@@ -98,6 +98,7 @@ type mortal struct {
 	bug        string
 
 	bank    sync.Mutex // over the bank's side
+	birth   sync.Mutex // held until the worker has its process
 	worker  atomic.Pointer[exec.Cmd]
 	aimed   atomic.Int32 // at which message from now on the worker is killed; 0: at none
 	kills   int
@@ -135,7 +136,10 @@ func (k *mortal) answer(ctx context.Context, raw []byte) []byte {
 	k.bank.Unlock()
 	if bytes.Contains(raw, []byte("<TransCode>G00010</TransCode>")) && k.aimed.Load() > 0 && k.aimed.Add(-1) == 0 {
 		time.Sleep(time.Duration(rand.IntN(1500)) * time.Microsecond)
-		_ = k.worker.Load().Process.Kill()
+		k.birth.Lock()
+		worker := k.worker.Load().Process
+		k.birth.Unlock()
+		_ = worker.Kill()
 		return nil
 	}
 	if err != nil {
@@ -157,12 +161,15 @@ func (k *mortal) run() (ended bool) {
 	cmd.Stderr = &said
 	k.worker.Store(cmd)
 	atRandom := k.aimed.Load() == 0
-	k.must(cmd.Start())
+	k.birth.Lock()
+	err := cmd.Start()
+	k.birth.Unlock()
+	k.must(err)
 	if atRandom {
 		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 		_ = cmd.Process.Kill()
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	k.aimed.Store(0)
 	switch {
 	case cmd.ProcessState.Exited() && err != nil:
