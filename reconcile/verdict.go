@@ -57,6 +57,7 @@ const (
 	DebitDiffers    Code = "DEBIT_DIFFERS"
 	ReturnUnclear   Code = "RETURN_UNCLEAR"
 	RefundDisagrees Code = "REFUND_DISAGREES"
+	InterestDiffers Code = "INTEREST_DIFFERS"
 )
 
 // Reasons that are not verdicts of their own.
@@ -124,6 +125,7 @@ var meanings = map[Code]meaning{
 	DebitDiffers:    {"付款金额不符", Finance, false},
 	ReturnUnclear:   {"疑似退汇", Finance, false},
 	RefundDisagrees: {"银行退付答复前后矛盾", Finance, false},
+	InterestDiffers: {"利息与预期不符", Finance, false},
 
 	NotLeased:             {"子账号当时未分配", Finance, false},
 	LateNumberMoney:       {"子账号释放后到账", Finance, true},
@@ -148,7 +150,7 @@ var verdicts = []Code{Reversed, ReturnedRefund, PaidToParent, UnknownSubAccount,
 var poolCodes = []Code{PoolExhausted, PoolForecast, PoolLow, PoolCountDiffers, NumberUnreleased, NumberClash, NumberCreditsDiffer, NumberUnknown}
 
 // refundCodes lists what is found when payments back are settled.
-var refundCodes = []Code{DebitUnordered, DebitTwice, DebitDiffers, ReturnUnclear, RefundDisagrees}
+var refundCodes = []Code{DebitUnordered, DebitTwice, DebitDiffers, ReturnUnclear, RefundDisagrees, InterestDiffers}
 
 // RefundCodes lists what is found when payments back are settled.
 func RefundCodes() []Code { return slices.Clone(refundCodes) }

@@ -81,6 +81,7 @@ type settling struct {
 	named   map[string]Line     // the lines whose serials stand in the page's debits
 	before  map[sqldb.ID]bool   // those of them that have a debit
 	strange []reconcile.Finding // of the page
+	gaps    []reconcile.Finding // interest of the page that is not what we expect, which freezes nothing
 	proven  int
 }
 
@@ -100,22 +101,22 @@ func (s *settling) settle(ctx context.Context, by string, page []bank.Entry) err
 }
 
 func (s *settling) run(ctx context.Context, tx *sqldb.Tx, page []bank.Entry) error {
-	s.strange, s.proven = nil, 0
+	s.strange, s.gaps, s.proven = nil, nil, 0
 	if err := s.look(ctx, tx, page); err != nil {
 		return err
 	}
-	subjects := make([]sqldb.ID, len(page))
+	var subjects []sqldb.ID
 	for i := range page {
 		e := &page[i]
-		subjects[i] = e.ID
-		if e.Reversal == bank.Reverses {
-			continue // it takes a credit back, which is the judge's
+		if s.known[e.ID] || e.Reversal == bank.Reverses {
+			continue // it proves something already, or takes a credit back, which is the judge's
 		}
+		subjects = append(subjects, e.ID)
 		if err := s.debit(ctx, tx, e); err != nil {
 			return fmt.Errorf("debit %s of %s: %w", e.Serial, s.day, err)
 		}
 	}
-	if err := reconcile.KeepFindings(ctx, tx, reconcile.KindDebit, subjects, s.strange); err != nil || len(s.strange) == 0 {
+	if err := reconcile.KeepFindings(ctx, tx, reconcile.KindDebit, subjects, append(s.gaps, s.strange...)); err != nil || len(s.strange) == 0 {
 		return err
 	}
 	return platform.FreezeRefunds(ctx, tx, s.freeze()) // at once: the next page may never come
@@ -194,14 +195,21 @@ func DaysInDoubt(frozen []platform.Freeze, code, parent string, but deposit.Day)
 
 // debit finds what one debit paid.
 func (s *settling) debit(ctx context.Context, tx *sqldb.Tx, e *bank.Entry) error {
-	if s.known[e.ID] {
-		return nil
-	}
 	paid, how, err := s.payments(ctx, tx, e)
 	if err != nil {
 		return err
 	}
+	interest, expected, earned, err := s.earned(ctx, tx, e, paid)
+	if err != nil {
+		return err
+	}
 	switch sum := total(paid); {
+	case earned:
+		proven := s.proven
+		if err := s.prove(ctx, tx, e, &paid[0], how); err != nil || s.proven == proven {
+			return err
+		}
+		return s.keepInterest(ctx, tx, e, &paid[0], interest, expected)
 	case len(paid) == 0:
 		s.find(e, reconcile.DebitUnordered, "对账单有此借方流水，本系统没有对应的退付")
 		return nil

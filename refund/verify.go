@@ -16,7 +16,7 @@ var readings = []reconcile.Reading{
 	{Key: "l.entry_id", From: "(SELECT entry_id, SUM(amount) AS live FROM refunds WHERE state NOT IN " + dead + " GROUP BY entry_id) AS l LEFT JOIN entries AS e ON e.id = l.entry_id", Invariants: []reconcile.Invariant{
 		{Code: "I52", Title: "退付不超过入账金额", Broken: "e.id IS NULL OR l.live > e.amount"},
 	}},
-	{Key: "p.entry_id", From: "(SELECT d.entry_id, SUM(l.amount) AS paid FROM refund_debits AS d LEFT JOIN refunds AS l ON l.id = d.refund_id GROUP BY d.entry_id) AS p " +
+	{Key: "p.entry_id", From: "(SELECT d.entry_id, SUM(l.amount + l.interest_paid) AS paid FROM refund_debits AS d LEFT JOIN refunds AS l ON l.id = d.refund_id GROUP BY d.entry_id) AS p " +
 		"LEFT JOIN entries AS e ON e.id = p.entry_id", Invariants: []reconcile.Invariant{
 		{Code: "I18", Title: "每笔付款凭证对应金额相等的退付", Broken: "e.id IS NULL OR COALESCE(p.paid, 0) <> e.amount"},
 	}},

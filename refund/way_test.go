@@ -2,8 +2,11 @@ package refund_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
+	"depositd/bank"
+	"depositd/bank/banksim"
 	"depositd/platform"
 	"depositd/refund"
 )
@@ -42,4 +45,48 @@ func TestTheWayBack(t *testing.T) {
 		}
 		h.sound()
 	})
+}
+
+// A bank that pays interest with the principal books both in one debit: its figure is taken, and how far it is from ours is told of;
+// much more than that is no interest, and stops the account.
+func TestInterestInTheDebit(t *testing.T) {
+	for more, want := range map[string]struct {
+		interest string
+		findings string
+		strange  int
+	}{"1.11": {"1.11", "", 0}, "1.50": {"1.50", "INTEREST_DIFFERS", 0}, "500.00": {"0.00", "DEBIT_DIFFERS", 1}} {
+		each(t, func(h *house) {
+			ctx := context.Background()
+			h.announce(2)
+			credit := h.pay(0, "800000.00", "2026-06-12 08:10:00")
+			h.night(theDay)
+			*h.now = wall("2026-06-13 08:00:00")
+			h.tell(platform.EventOpened, "", "2026-06-12 09:00:00")
+			h.tell(platform.EventAwardNotice, bidder(1).Name, "2026-06-12 17:00:00")
+			h.tell(platform.EventContractSigned, bidder(1).Name, "2026-06-13 07:00:00")
+			b := h.released(credit)
+			_, err := h.refund.SendDue(ctx, "sender", h.lcyh, func(context.Context, *bank.Bank, string, []byte) ([]byte, error) { return nil, errors.New("no answer") })
+			h.must(err)
+			all, err := refund.LinesOf(ctx, h.db, b.ID)
+			h.must(err)
+			h.sim.Debit(banksim.Transfer{SubAccount: number(0), With: bidder(0), Amount: all[0].Amount + yuan(more), At: *h.now, Remark: all[0].Serial})
+			for range 2 { // settled again, it says the same
+				if settled := h.night("2026-06-13"); settled.Strange != want.strange {
+					t.Errorf("%s more: %+v", more, settled)
+				}
+			}
+			now, err := refund.LineByID(ctx, h.db, all[0].ID)
+			h.must(err)
+			report, err := h.reconcile.Report(ctx, "2026-06-13")
+			h.must(err)
+			found := ""
+			for _, f := range report.Findings {
+				found += string(f.Code)
+			}
+			if now.InterestPaid.String() != want.interest || found != want.findings || want.strange == 0 && now.State != refund.Paid {
+				t.Errorf("%s more: %s with interest %s, findings %s", more, now.State, now.InterestPaid, found)
+			}
+			h.sound()
+		})
+	}
 }
