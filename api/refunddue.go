@@ -39,6 +39,7 @@ type Proposal struct {
 	DueOn         string         `json:"due_on"`
 	Provisional   bool           `json:"provisional"`
 	DaysLeft      *int           `json:"days_left,omitempty"`
+	OverdueFee    deposit.Fen    `json:"overdue_fee"` // owed by today for being late, where a rule says so
 	WaitsFor      refund.Waiting `json:"waits_for"`
 	WaitsForName  string         `json:"waits_for_name"`
 	WaitsSince    *time.Time     `json:"waits_since,omitempty"`
@@ -63,7 +64,7 @@ func proposalOf(p *refund.Proposal) Proposal {
 	}
 	if l := &p.Limit; p.HasLimit {
 		told.Rule, told.Basis, told.StartEvent, told.StartDay = l.Rule.ID, l.Rule.Basis, l.Start.Chinese(), string(l.StartDay)
-		told.DueOn, told.Provisional, told.DaysLeft = string(l.Day), l.Provisional, &l.DaysLeft
+		told.DueOn, told.Provisional, told.DaysLeft, told.OverdueFee = string(l.Day), l.Provisional, &l.DaysLeft, p.Fee
 	}
 	return told
 }

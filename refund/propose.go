@@ -16,7 +16,8 @@ type Proposal struct {
 	Ground   Ground
 	Amount   deposit.Fen // what is left of it
 	Limit    Limit
-	HasLimit bool // a rule says by when
+	HasLimit bool        // a rule says by when
+	Fee      deposit.Fen // what is owed besides for the days that it is overdue (超期资金占用费), by today
 }
 
 // ProposalQuery asks for proposals, a page at a time.
@@ -93,6 +94,9 @@ func (d *Desk) propose(ctx context.Context, keys []sqldb.ID) (all []Proposal, er
 		for _, g := range Grounds(r, x.events[r.Lot.ID]) {
 			p := Proposal{Receipt: r, Ground: g, Amount: min(left, g.Most)}
 			p.Limit, p.HasLimit = Due(d.rules, x.calendar, situationOf(r, g, x.events[r.Lot.ID], today))
+			if fee, ok := d.rules.OverdueFee(p.Limit.Rule, p.Amount, p.Limit.Day, today); ok && p.HasLimit {
+				p.Fee = fee.Amount
+			}
 			if p.Amount > 0 && (!p.HasLimit || p.Limit.Rule.Treatment == GoesBack) {
 				all = append(all, p)
 				left -= p.Amount
