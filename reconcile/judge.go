@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"depositd/bank"
@@ -204,6 +205,10 @@ func (h *hearing) ask(ctx context.Context, r sqldb.Reader, asks []platform.Ask, 
 	if err != nil {
 		return err
 	}
+	ends, err := endsOf(ctx, r, answers)
+	if err != nil {
+		return err
+	}
 	for i, claims := range answers {
 		for _, p := range claims {
 			if p.Bid.ID != 0 {
@@ -212,6 +217,7 @@ func (h *hearing) ask(ctx context.Context, r sqldb.Reader, asks []platform.Ask, 
 			key := claimKey{p.Lease.ID, p.Bid.ID}
 			if h.claims[key] == nil {
 				h.claims[key] = claimOf(p, h.now)
+				h.claims[key].endAt(ends[p.Bid.ID])
 			}
 			if i < len(order) {
 				take(order[i], h.claims[key], p.Lease)
@@ -249,4 +255,44 @@ func claimOf(p platform.Claim, now time.Time) *Claim {
 	return &Claim{LeaseID: p.Lease.ID, BidID: p.Bid.ID, LotID: p.Lot.ID, Lot: p.Lot.Number, Department: p.Lot.Department, Deposit: p.Lot.Deposit, OpensAt: p.Lot.OpensAt,
 		Opened: opened(p.Lot, now), SinglePayment: p.Lot.SinglePayment, BasicAccountRequired: p.Lot.BasicAccountRequired,
 		Bidder: p.Bid.Bidder, BidderKey: p.Bid.BidderKey, BidderAccount: p.Bid.BidderAccount, From: p.Lease.From, To: p.Lease.To}
+}
+
+// endsOf says when bids came to an end before their opening: with their withdrawal, or with their lot. What comes on their
+// numbers afterwards, before those are released, is no deposit of theirs any more.
+func endsOf(ctx context.Context, r sqldb.Reader, answers [][]platform.Claim) (map[sqldb.ID]time.Time, error) {
+	bids := map[sqldb.ID]platform.Claim{}
+	var lots []sqldb.ID
+	for _, claims := range answers {
+		for _, p := range claims {
+			if p.Bid.State == platform.BidWithdrawn || p.Lot.State == platform.LotFailed || p.Lot.State == platform.LotTerminated {
+				bids[p.Bid.ID], lots = p, append(lots, p.Lot.ID)
+			}
+		}
+	}
+	if len(lots) == 0 {
+		return nil, nil
+	}
+	slices.Sort(lots)
+	happened, err := platform.Happenings(ctx, r, slices.Compact(lots))
+	ends := make(map[sqldb.ID]time.Time, len(bids))
+	for id, p := range bids {
+		for _, h := range happened[p.Lot.ID] {
+			switch {
+			case h.Kind == platform.EventRetendered:
+				delete(ends, id)
+			case h.Kind == platform.EventBidWithdrawn && h.BidID == id, h.Kind == platform.EventFailed, h.Kind == platform.EventTerminated:
+				if _, ended := ends[id]; !ended {
+					ends[id] = h.At
+				}
+			}
+		}
+	}
+	return ends, err
+}
+
+// endAt ends a claim's hold on its number.
+func (c *Claim) endAt(at time.Time) {
+	if !at.IsZero() && at.Before(c.To) {
+		c.To = at
+	}
 }

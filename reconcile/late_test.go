@@ -196,12 +196,22 @@ func (w *walk) step() {
 			bidder := open[w.r.IntN(len(open))]
 			w.happens(platform.EventTerminated, w.lotOf[bidder])
 			delete(w.lotOf, bidder)
+			w.over(bidder)
 		}
 	case 3, 4:
 		w.pays()
 	}
 	w.paysBack()
 	w.tends()
+}
+
+// over ends what a bidder holds: from now on nothing is his deposit, though his number is not released yet.
+func (w *walk) over(bidder string) {
+	for _, holders := range w.ledger {
+		if h := &holders[len(holders)-1]; h.bidder == bidder {
+			h.to = w.now.Truncate(time.Second)
+		}
+	}
 }
 
 // comes is a bid on a lot of its own.
@@ -267,7 +277,8 @@ func (w *walk) tends() {
 	}
 	w.tend()
 	for number, holders := range w.ledger {
-		if before[number] == platform.NumberDraining && w.state(number) == platform.NumberQuarantined {
+		released := before[number] == platform.NumberDraining && w.state(number) == platform.NumberQuarantined
+		if released && holders[len(holders)-1].to.Equal(sqldb.Forever) {
 			holders[len(holders)-1].to = w.now.Truncate(time.Second).Add(time.Second)
 		}
 	}
