@@ -4,7 +4,7 @@ package refund_test
 
 // How many months are played on each processor at each commit, and how many in all by make torture.
 const (
-	months     = 400
+	months     = 1_000
 	longMonths = 100_000
 	faultsEach = 12 // of each kind and use case
 	watched    = false
