@@ -66,7 +66,7 @@ func (w *payback) run(ctx context.Context, url string) (err error) {
 	if _, err := w.db.Migrate(ctx); err != nil {
 		return err
 	}
-	if w.set, err = bank.ParseSet(fmt.Appendf(nil, "banks:\n  - {code: bench, adapter: delimited, notices: none, parent_accounts: [%q], seal: {scheme: none}}\n", paybackParent), nil); err != nil {
+	if w.set, err = bank.ParseSet(fmt.Appendf(nil, "banks:\n  - {code: bench, adapter: delimited, payout: delimited, notices: none, parent_accounts: [%q], seal: {scheme: none}}\n", paybackParent), nil); err != nil {
 		return err
 	}
 	rules, err := refund.ParseRules(refund.DefaultRules)
