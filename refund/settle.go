@@ -141,9 +141,11 @@ func (s *settling) look(ctx context.Context, tx *sqldb.Tx, page []bank.Entry) er
 			return err
 		}),
 		sqldb.Chunks(serials, func(in string, args []any) error {
-			rows, err := lines.All(ctx, tx, "WHERE bank = ? AND parent_account = ? AND serial IN "+in, append([]any{s.book.Bank, s.book.ParentAccount}, args...)...)
+			rows, err := lines.All(ctx, tx, "WHERE serial IN "+in, args...) // by the serial alone: an account has a hundred thousand lines
 			for _, l := range rows {
-				s.named[l.Serial], found = l, append(found, l.ID)
+				if l.Bank == s.book.Bank && l.ParentAccount == s.book.ParentAccount {
+					s.named[l.Serial], found = l, append(found, l.ID)
+				}
 			}
 			return err
 		}))
