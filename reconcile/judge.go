@@ -38,8 +38,12 @@ func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
 // judgeSome judges what waits, at most one batch; more says that there was something.
 func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error) {
 	pending, err := bank.Unjudged(ctx, d.db, creditsAtOnce)
-	if err == nil && len(pending) > 0 && d.beside.Before != nil {
-		err = d.beside.Before(ctx, pending)
+	if err != nil {
+		return 0, false, err
+	}
+	waiting, err := entriesOf(ctx, d.db, pending)
+	if err == nil && len(waiting) > 0 && d.beside.Before != nil {
+		err = d.beside.Before(ctx, waiting)
 	}
 	if err != nil {
 		return 0, false, err
@@ -48,7 +52,7 @@ func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error)
 	if err != nil || len(pending)+len(touches) == 0 {
 		return 0, false, err
 	}
-	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
+	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, waiting: waiting, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
 	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.recall, h.attach, h.mark, h.decide} {
 		if err := step(ctx, d.db, d.rules); err != nil {
 			return 0, false, err
@@ -74,6 +78,7 @@ type hearing struct {
 	now     time.Time
 	banks   *bank.Set
 	pending []bank.Pending
+	waiting []bank.Entry // those of pending
 	touches []platform.Touch
 	credits map[sqldb.ID]*heard
 	claims  map[claimKey]*Claim
@@ -83,18 +88,19 @@ type hearing struct {
 // claimKey tells claims apart; a bid without a number has no lease.
 type claimKey struct{ lease, bid sqldb.ID }
 
+// entriesOf reads the entries that wait, once for all who look at them.
+func entriesOf(ctx context.Context, r sqldb.Reader, pending []bank.Pending) ([]bank.Entry, error) {
+	ids := make([]sqldb.ID, len(pending))
+	for i, p := range pending {
+		ids[i] = p.EntryID
+	}
+	return bank.EntriesByID(ctx, r, ids)
+}
+
 // gather finds which credits have to be judged, and reads them: those that wait, those on the numbers that they and the
 // platform's changes touch, and those that a reversal takes back.
 func (h *hearing) gather(ctx context.Context, r sqldb.Reader, _ Rules) error {
-	ids := make([]sqldb.ID, len(h.pending))
-	for i, p := range h.pending {
-		ids[i] = p.EntryID
-	}
-	waiting, err := bank.EntriesByID(ctx, r, ids)
-	if err != nil {
-		return err
-	}
-	taken, err := takenBack(ctx, r, waiting)
+	taken, err := takenBack(ctx, r, h.waiting)
 	if err != nil {
 		return err
 	}
@@ -106,7 +112,7 @@ func (h *hearing) gather(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	for _, t := range h.touches {
 		numbers[bank.Number{Bank: t.Bank, SubAccount: t.SubAccount}] = true
 	}
-	for _, some := range [][]bank.Entry{waiting, taken, paid} {
+	for _, some := range [][]bank.Entry{h.waiting, taken, paid} {
 		for _, e := range some {
 			numbers[bank.Number{Bank: e.Bank, SubAccount: e.SubAccount}] = true
 			h.hear(e)

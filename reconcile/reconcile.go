@@ -23,8 +23,8 @@ type Desk struct {
 
 // Beside is another desk's part in this one's work.
 type Beside struct {
-	Before   func(ctx context.Context, waiting []bank.Pending) error // looks at entries before they are judged
-	Readings []Reading                                               // of invariants verified with this desk's own
+	Before   func(ctx context.Context, waiting []bank.Entry) error // looks at entries before they are judged
+	Readings []Reading                                             // of invariants verified with this desk's own
 }
 
 // Join takes in another desk, before any work begins.

@@ -59,20 +59,7 @@ func (d *Desk) Answered(ctx context.Context, by string, b *bank.Bank, send sqldb
 	read, unreadable := b.ReadPayAnswer(raw)
 	return d.again(func() error {
 		return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-			m, err := sends.One(ctx, tx, "WHERE id = ?", send)
-			if err != nil {
-				return err
-			}
-			batch, err := BatchByID(ctx, tx, m.BatchID)
-			if err != nil {
-				return err
-			}
-			all, err := lines.All(ctx, tx, "WHERE send_id = ? ORDER BY sub_account, id", send)
-			if err != nil {
-				return err
-			}
-			all = slices.DeleteFunc(all, func(l Line) bool { return serial != "" && l.Serial != serial })
-			payout, err := payoutOf(ctx, tx, b, &m, batch.Number, all)
+			m, all, payout, err := sentAs(ctx, tx, b, send, serial)
 			if err != nil {
 				return err
 			}

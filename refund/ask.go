@@ -34,19 +34,7 @@ func (d *Desk) AskDue(ctx context.Context, by string, b *bank.Bank, every time.D
 
 // ask asks about one message. No answer is no news; the lines stay what they are.
 func (d *Desk) ask(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, exchange Exchange) error {
-	m, err := sends.One(ctx, d.db, "WHERE id = ?", id)
-	if err != nil {
-		return err
-	}
-	batch, err := BatchByID(ctx, d.db, m.BatchID)
-	if err != nil {
-		return err
-	}
-	all, err := lines.All(ctx, d.db, "WHERE send_id = ? ORDER BY sub_account, id", m.ID)
-	if err != nil {
-		return err
-	}
-	payout, err := payoutOf(ctx, d.db, b, &m, batch.Number, all)
+	m, all, payout, err := sentAs(ctx, d.db, b, id, "")
 	if err != nil {
 		return err
 	}

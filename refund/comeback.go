@@ -25,7 +25,7 @@ var comebacks = sqldb.NewTable("refund_returns", "refund_id, entry_id", func(c *
 // Beside is this desk's part in the judge's work: he is told of payments come back before he takes one for a deposit, and
 // verifies what may never be of refunds.
 func (d *Desk) Beside() reconcile.Beside {
-	return reconcile.Beside{Readings: readings, Before: func(ctx context.Context, waiting []bank.Pending) error {
+	return reconcile.Beside{Readings: readings, Before: func(ctx context.Context, waiting []bank.Entry) error {
 		_, err := d.recogniseAll(ctx, "judge", waiting)
 		return err
 	}}
@@ -38,20 +38,12 @@ func (d *Desk) Beside() reconcile.Beside {
 // unproven return only, is that payment: the line becomes RETURNED and its money is free for a new line. A bidder may well pay another
 // deposit of the same amount from the account he was paid back to, so that account and amount alone are no proof: on the parent account itself
 // they leave a finding for a person, on a sub-account nothing.
-func (d *Desk) recogniseAll(ctx context.Context, by string, pending []bank.Pending) (found int, err error) {
+func (d *Desk) recogniseAll(ctx context.Context, by string, waiting []bank.Entry) (found int, err error) {
 	if !slices.ContainsFunc(d.banks.All(), (*bank.Bank).Pays) {
 		return 0, nil
 	}
-	waiting := make([]sqldb.ID, len(pending))
-	for i, p := range pending {
-		waiting[i] = p.EntryID
-	}
-	credits, err := bank.EntriesByID(ctx, d.db, waiting)
-	if err != nil {
-		return 0, err
-	}
-	for i := range credits {
-		e := &credits[i]
+	for i := range waiting {
+		e := &waiting[i]
 		if b, err := d.banks.Bank(e.Bank); err != nil || !b.Pays() || e.Direction != bank.Credit || e.Reversal == bank.Reverses || !mayBeReturn(e) {
 			continue
 		}

@@ -160,6 +160,22 @@ func messagesOf(b *bank.Bank, all []Line) (parts [][]Line) {
 	return parts
 }
 
+// sentAs reads a message, its lines – or the one of them that has the serial –, and its content as it was sent.
+func sentAs(ctx context.Context, r sqldb.Reader, b *bank.Bank, id sqldb.ID, serial string) (m Message, all []Line, payout *bank.Payout, err error) {
+	if m, err = sends.One(ctx, r, "WHERE id = ?", id); err != nil {
+		return m, nil, nil, err
+	}
+	batch, err := BatchByID(ctx, r, m.BatchID)
+	if err != nil {
+		return m, nil, nil, err
+	}
+	if all, err = lines.All(ctx, r, "WHERE send_id = ? AND (? = '' OR serial = ?) ORDER BY sub_account, id", id, serial, serial); err != nil {
+		return m, nil, nil, err
+	}
+	payout, err = payoutOf(ctx, r, b, &m, batch.Number, all)
+	return m, all, payout, err
+}
+
 // payoutOf is a message's content. It follows from what is stored, so that an answer can be held against it later.
 func payoutOf(ctx context.Context, r sqldb.Reader, b *bank.Bank, m *Message, number string, some []Line) (*bank.Payout, error) {
 	entries := make([]sqldb.ID, len(some))
