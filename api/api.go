@@ -58,6 +58,10 @@ type server struct {
 	meters    *meters
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
+
+	assets    assets
+	pages     pages
+	pagePaths map[string]bool // the ways in that answer with HTML
 }
 
 // New makes the handler of the whole service. It fails when a route has no role.
@@ -84,6 +88,13 @@ func newServer(d Desks) (*server, error) {
 	}
 	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error
+	if s.assets, err = newAssets(); err != nil {
+		return nil, err
+	}
+	if s.pages, err = s.newPages(); err != nil {
+		return nil, err
+	}
+	s.pagePaths = pathsOf(s.pageRoutes(nil))
 	s.meters, err = s.newMeters()
 	return s, err
 }

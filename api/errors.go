@@ -150,6 +150,10 @@ func (s *server) answerProblem(c *gin.Context, p *Problem) {
 	if told.retryAfter > 0 {
 		c.Header("Retry-After", seconds(told.retryAfter))
 	}
+	if s.isPage(c) {
+		s.showProblem(c, &told)
+		return
+	}
 	body, _ := json.Marshal(told) // strings and numbers: never fails
 	c.Data(told.Status, "application/problem+json", body)
 }

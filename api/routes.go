@@ -64,7 +64,7 @@ const (
 // routes is every way in: there is no other place where one is made.
 func (s *server) routes() []Route {
 	people := []Role{Finance, Department, Leader, Auditor}
-	return slices.Concat(s.refundRoutes(people), []Route{
+	return slices.Concat(s.pageRoutes(people), s.refundRoutes(people), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
@@ -73,6 +73,7 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/platform/sync", []Role{Platform}, s.postSync, jsonType, maxSync, awhile},
 		{"POST", "/v1/platform/events", []Role{Platform}, s.postEvent, jsonType, maxOrder, shortly},
 		{"GET", "/v1/reports/:day", people, s.getReport, "", 0, awhile},
+		{"GET", "/v1/overview", people, s.getOverview, "", 0, awhile},
 		{"GET", "/v1/findings", people, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{Finance, Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", people, s.getCredit, "", 0, shortly},

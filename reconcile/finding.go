@@ -41,10 +41,10 @@ const (
 	Cleared   = "CLEARED" // its cause is gone, as when a late notice has come; only the service says so
 )
 
-// FindingMoves is how a finding's state changes. Persons explain, settle and reopen, with a note; the rest is the
+// FindingMoves is how a finding's state changes. Persons confirm what was found, explain, settle and reopen, with a note; the rest is the
 // service's: it clears a finding whose cause is gone, and opens it again when the cause recurs or becomes another.
 var FindingMoves = deposit.Machine{
-	Open:      {"explain": Explained, "settle": Settled, "clear": Cleared},
+	Open:      {"confirm": Explained, "explain": Explained, "settle": Settled, "clear": Cleared},
 	Explained: {"settle": Settled, "reopen": Open, "clear": Cleared, "change": Open},
 	Settled:   {"reopen": Open, "clear": Cleared, "change": Open},
 	Cleared:   {"recur": Open},
@@ -160,20 +160,23 @@ func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
 	return tx.Move(ctx, sqldb.Move{Table: "findings", ID: old.ID, Version: old.Version + 1, From: old.State, To: Open, Note: note})
 }
 
-// MoveFinding lets a person explain, settle or reopen a finding, with a note. A contradiction that is settled sets its
+// personsActs are the steps that are people's.
+var personsActs = []string{"confirm", "explain", "settle", "reopen"}
+
+// MoveFinding lets a person confirm, explain, settle or reopen a finding, with a note. A contradiction that is settled sets its
 // credit free: it is judged again, by the statement's amount if that is one of the two. An orphan is not: it counts
 // when a statement has it.
 func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) error {
 	if note == "" {
-		return deposit.Refuse(deposit.Invalid, "note_required", "请填写处理意见")
+		return noteRequired()
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		f, err := findings.One(ctx, tx, "WHERE id = ?", id)
 		if err != nil {
 			return noFinding(err)
 		}
-		if !slices.Contains([]string{"explain", "settle", "reopen"}, act) {
-			return deposit.Refuse(deposit.Invalid, "act_unknown", "操作应为 explain（说明）、settle（办结）或 reopen（重新打开）")
+		if !slices.Contains(personsActs, act) {
+			return deposit.Refuse(deposit.Invalid, "act_unknown", "操作应为 confirm（确认）、explain（说明）、settle（办结）或 reopen（重新打开）")
 		}
 		next, err := FindingMoves.Next(f.State, act)
 		if err != nil {

@@ -157,14 +157,3 @@ func (d *Desk) counts(ctx context.Context, day deposit.Day) (map[Code]int64, err
 	}
 	return all, err
 }
-
-// FindingQuery says which findings are wanted; "" wants all. After is the cursor that the page before gave.
-type FindingQuery struct {
-	Day        deposit.Day
-	Bank       string
-	Code       Code
-	State      string
-	Department string
-	After      string
-	Limit      int
-}

@@ -3,10 +3,8 @@ package reconcile
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"depositd/bank"
@@ -43,9 +41,11 @@ type FindingRow struct {
 
 const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.detail, f.state, f.version, f.found_at, " +
 	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), COALESCE(e.payer_name, ''), " +
-	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " +
-	"LEFT JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.bid_id LEFT JOIN lots AS l ON l.id = f.lot_id " +
+	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " + findingSubjects +
 	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid LEFT JOIN lots AS sl ON sl.id = sb.lot_id "
+
+// findingSubjects joins what findings are about.
+const findingSubjects = "LEFT JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.bid_id LEFT JOIN lots AS l ON l.id = f.lot_id "
 
 // findingRows reads findings with the rows they speak of.
 func findingRows(ctx context.Context, r sqldb.Reader, tail string, args ...any) ([]FindingRow, error) {
@@ -80,57 +80,6 @@ func inReportOrder(a, b FindingRow) int {
 	}
 	return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)), cmp.Compare(a.Kind, b.Kind),
 		at.Compare(bt), cmp.Compare(a.Serial, b.Serial), cmp.Compare(a.Lot, b.Lot), cmp.Compare(a.Bidder, b.Bidder), cmp.Compare(a.ID, b.ID))
-}
-
-// mostFindings is how many findings a page holds at most.
-const mostFindings = 200
-
-// Findings lists findings, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
-func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow, next string, err error) {
-	if q.Limit <= 0 || q.Limit > mostFindings {
-		q.Limit = mostFindings
-	}
-	var where []string
-	var args []any
-	only := func(text, value string) {
-		if value != "" {
-			where, args = append(where, text), append(args, value)
-		}
-	}
-	only("f.day = ?", string(q.Day))
-	only("f.bank = ?", q.Bank)
-	only("f.code = ?", string(q.Code))
-	only("f.state = ?", q.State)
-	only("f.department = ?", q.Department)
-	if q.After != "" {
-		day, id, err := readCursor(q.After)
-		if err != nil {
-			return nil, "", err
-		}
-		where, args = append(where, "(f.day < ? OR f.day = ? AND f.id < ?)"), append(args, day, day, id)
-	}
-	tail := "ORDER BY f.day DESC, f.id DESC LIMIT ?"
-	if len(where) > 0 {
-		tail = "WHERE " + strings.Join(where, " AND ") + " " + tail
-	}
-	page, err = findingRows(ctx, d.db, tail, append(args, q.Limit+1)...)
-	if err != nil || len(page) <= q.Limit {
-		return page, "", err
-	}
-	page = page[:q.Limit]
-	last := page[q.Limit-1]
-	return page, base64.RawURLEncoding.EncodeToString([]byte(string(last.Day) + "|" + last.ID.String())), nil
-}
-
-func readCursor(s string) (deposit.Day, sqldb.ID, error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	text, key, ok := strings.Cut(string(b), "|")
-	day, dayErr := deposit.ParseDay(text)
-	id, idErr := sqldb.ParseID(key)
-	if err != nil || !ok || dayErr != nil || idErr != nil {
-		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
-	}
-	return day, id, nil
 }
 
 // CreditView is a credit with its verdict, its sightings and its history.

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strings"
+	"time"
+
+	"depositd/bank"
+	"depositd/platform"
+	"depositd/platform/deposit"
+	"depositd/reconcile"
+)
+
+// words are what templates say things by: money, times and names are written here and nowhere else, never by a script.
+func (s *server) words() template.FuncMap {
+	return template.FuncMap{
+		"asset":   func(name string) string { return s.assets.paths[name] },
+		"bank":    s.bankName,
+		"yuan":    deposit.Fen.Grouped,
+		"balance": groupedBalance,
+		"signed":  signedYuan,
+		"wall":    deposit.Wall,
+		"clock":   clockOf,
+		"code":    reconcile.Code.Name,
+		"state":   func(state string) string { return reconcile.StateName[state] },
+		"came":    func(source string) string { return sourceNames[source] },
+		"colour":  platform.PoolColour.Chinese,
+		"join":    strings.Join,
+		"with":    withParameter,
+		"count":   func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
+		"percent": func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"department": func(name string) string {
+			if name == "" {
+				return "未定"
+			}
+			return name
+		},
+	}
+}
+
+// bankName is the bank's name for people; a bank that is no longer configured keeps its code.
+func (s *server) bankName(code string) string {
+	if b, err := s.Banks.Bank(code); err == nil {
+		return b.Name
+	}
+	return code
+}
+
+// groupedBalance prints a balance as reports hold it; what the bank did not tell is a dash.
+func groupedBalance(text string) string {
+	fen, err := deposit.ParseBalance(text)
+	if err != nil {
+		return "—"
+	}
+	return fen.Grouped()
+}
+
+// signedYuan prints a difference with its sign; zero has none.
+func signedYuan(f deposit.Fen) string {
+	if f > 0 {
+		return "+" + f.Grouped()
+	}
+	return f.Grouped()
+}
+
+// clockOf prints an instant as short as the day allows: the time alone on the same day, else month and day as well.
+func clockOf(t, now time.Time) string {
+	switch {
+	case t.IsZero():
+		return "—"
+	case deposit.DayOf(t) == deposit.DayOf(now):
+		return t.In(deposit.Shanghai).Format("15:04:05")
+	case t.In(deposit.Shanghai).Year() == now.In(deposit.Shanghai).Year():
+		return t.In(deposit.Shanghai).Format("01-02 15:04")
+	}
+	return t.In(deposit.Shanghai).Format(time.DateOnly)
+}
+
+// sourceNames say where a booking was seen.
+var sourceNames = map[string]string{"NOTICE": "到账通知", "STATEMENT": "对账单", bank.ByHTTP: "接口", bank.ByTCP: "专线"}
+
+// withParameter is a query with one parameter set, or taken away where the value is empty. The cursor never stays: it belongs to
+// what was asked before.
+func withParameter(q url.Values, name string, value any) template.URL {
+	next := url.Values{}
+	for k, v := range q {
+		next[k] = v
+	}
+	next.Del("cursor")
+	if text := fmt.Sprint(value); text != "" {
+		next.Set(name, text)
+	} else {
+		next.Del(name)
+	}
+	return template.URL("?" + next.Encode()) //nolint:gosec // the values are escaped by Encode
+}

@@ -1,0 +1,97 @@
+package bank
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// InboxRow is a kept message without its bytes.
+type InboxRow struct {
+	ID         sqldb.ID  `json:"id"`
+	Bank       string    `json:"bank"`
+	ExternalID string    `json:"external_id"`
+	Source     string    `json:"source"`
+	Kind       string    `json:"kind"`
+	Outcome    Outcome   `json:"outcome"`
+	Code       string    `json:"code"` // why it was refused
+	Detail     string    `json:"detail"`
+	SHA256     string    `json:"sha256"`
+	Size       int64     `json:"size"`
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+var inbox = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, detail, sha256, size, received_at",
+	func(m *InboxRow) []any {
+		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Detail, &m.SHA256, &m.Size, sqldb.Wall(&m.ReceivedAt)}
+	})
+
+// InboxQuery asks for messages; an empty field asks for nothing.
+type InboxQuery struct {
+	Bank    string
+	Kind    string
+	Outcome Outcome
+	Day     deposit.Day // on which it came
+	After   string      // the cursor of the page before
+	Limit   int         // at most mostMessages
+}
+
+const mostMessages = 200
+
+// Inbox lists what banks have sent, the newest first, a page at a time; next is the cursor of the page after, "" at the end.
+func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, next string, err error) {
+	if q.Limit <= 0 || q.Limit > mostMessages {
+		q.Limit = mostMessages
+	}
+	where, args := []string{"1 = 1"}, []any{}
+	only := func(wanted bool, text string, values ...any) {
+		if wanted {
+			where, args = append(where, text), append(args, values...)
+		}
+	}
+	only(q.Bank != "", "bank = ?", q.Bank)
+	only(q.Kind != "", "kind = ?", q.Kind)
+	only(q.Outcome != "", "outcome = ?", q.Outcome)
+	if q.Day != "" {
+		only(true, "received_at >= ? AND received_at < ?", sqldb.At(q.Day.Start()), sqldb.At(q.Day.Add(1).Start()))
+	}
+	if q.After != "" {
+		at, id, err := readPlace(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		only(true, "(received_at < ? OR received_at = ? AND id < ?)", at, at, id)
+	}
+	page, err = inbox.All(ctx, r, "WHERE "+strings.Join(where, " AND ")+" ORDER BY received_at DESC, id DESC LIMIT ?", append(args, q.Limit+1)...)
+	if err != nil || len(page) <= q.Limit {
+		return page, "", err
+	}
+	page = page[:q.Limit]
+	last := &page[q.Limit-1]
+	return page, base64.RawURLEncoding.EncodeToString([]byte(sqldb.At(last.ReceivedAt) + "|" + last.ID.String())), nil
+}
+
+func readPlace(cursor string) (at string, id sqldb.ID, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, key, ok := strings.Cut(string(text), "|")
+	id, idErr := sqldb.ParseID(key)
+	_, timeErr := time.Parse(deposit.WallTime, at)
+	if err != nil || !ok || idErr != nil || timeErr != nil {
+		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
+	}
+	return at, id, nil
+}
+
+// LastOf is the last message of a kind that a bank sent and we took; the zero row if there is none.
+func LastOf(ctx context.Context, r sqldb.Reader, bank, kind string) (InboxRow, error) {
+	m, err := inbox.One(ctx, r, "WHERE bank = ? AND kind = ? AND outcome <> 'REFUSED' ORDER BY received_at DESC, id DESC LIMIT 1", bank, kind)
+	if errors.Is(err, sqldb.ErrNone) {
+		return InboxRow{}, nil
+	}
+	return m, err
+}

@@ -1,0 +1,202 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/platform/deposit"
+)
+
+// FindingView is a finding with all that a person needs to decide on it: our books and the bank's side by side, the bid that
+// was probably meant and why, and what was done so far.
+type FindingView struct {
+	FindingRow
+	AgeDays    int           `json:"age_days"` // working days since its day
+	Owner      string        `json:"owner"`    // who has taken it; "" where nobody has
+	LotName    string        `json:"lot_name"`
+	Ledger     *Ledger       `json:"ledger,omitempty"` // of the bid whose number was credited, or that owes its deposit
+	Compared   []Compared    `json:"compared"`
+	Suggestion *Suggestion   `json:"suggestion,omitempty"`
+	Entry      *CreditView   `json:"entry,omitempty"`
+	History    []FindingStep `json:"history"` // oldest first
+	UndoUntil  *time.Time    `json:"undo_until,omitempty"`
+}
+
+// Ledger is the trading platform's side of a bid (台账).
+type Ledger struct {
+	Lot           string      `json:"lot"`
+	LotName       string      `json:"lot_name"`
+	Department    string      `json:"department"`
+	Deposit       deposit.Fen `json:"deposit"`
+	OpeningAt     time.Time   `json:"opening_at"`
+	Bidder        string      `json:"bidder"`
+	BidderAccount string      `json:"bidder_account"`
+	SubAccount    string      `json:"sub_account"`
+	LeasedFrom    *time.Time  `json:"leased_from,omitempty"`
+	LeasedTo      *time.Time  `json:"leased_to,omitempty"` // absent while its end is not known
+	Paid          bool        `json:"paid"`                // something that counts was paid for the bid
+}
+
+// FindingStep is a line of what was done about a finding.
+type FindingStep struct {
+	EventView
+	Kind StepKind `json:"kind"`
+}
+
+// StepKind says what a step was.
+type StepKind string
+
+// The kinds, which stand in the audit trail as what the finding became; a state is a step of the machine.
+const (
+	StepMoved    StepKind = "MOVED"
+	StepComment  StepKind = "COMMENT"
+	StepOwner    StepKind = "OWNER"
+	StepHandOver StepKind = "HAND_OVER"
+	StepChanged  StepKind = "CHANGED" // the service found something else
+)
+
+// Finding shows one finding; NotFound "finding_unknown".
+func (d *Desk) Finding(ctx context.Context, id sqldb.ID) (*FindingView, error) {
+	rows, err := findingRows(ctx, d.db, "WHERE f.id = ?", id)
+	if err == nil && len(rows) == 0 {
+		err = deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
+	}
+	if err != nil {
+		return nil, err
+	}
+	kept, err := findings.One(ctx, d.db, "WHERE id = ?", id)
+	if err != nil {
+		return nil, noFinding(err)
+	}
+	v := &FindingView{FindingRow: rows[0], Compared: []Compared{}, History: []FindingStep{}}
+	age, err := d.ageing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.AgeDays = age(v.Day)
+	if v.FindingRow.Credit != 0 {
+		if v.Entry, err = d.Credit(ctx, v.FindingRow.Credit); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.viewSides(ctx, v, &kept); err != nil {
+		return nil, err
+	}
+	return v, d.viewSteps(ctx, v)
+}
+
+// viewSides reads our side, and the bid that was probably meant.
+func (d *Desk) viewSides(ctx context.Context, v *FindingView, f *Finding) error {
+	held, err := d.ledger(ctx, v, f.LotID, f.BidID)
+	if err != nil {
+		return err
+	}
+	v.Ledger, v.Compared = held, compare(held, v.Entry)
+	if held != nil {
+		v.LotName = held.LotName
+	}
+	if f.SuggestedBid == 0 || v.Entry == nil {
+		return nil
+	}
+	meant, err := d.ledger(ctx, v, 0, f.SuggestedBid)
+	if err == nil && meant != nil {
+		v.Suggestion = suggestion(*meant, v.Entry)
+	}
+	return err
+}
+
+// ledger reads the platform's side of a bid, or of a lot whose bids share the number; nil for neither.
+func (d *Desk) ledger(ctx context.Context, v *FindingView, lotID, bidID sqldb.ID) (*Ledger, error) {
+	bids, err := platform.BidsByID(ctx, d.db, []sqldb.ID{bidID})
+	if err != nil {
+		return nil, err
+	}
+	bid := bids[bidID]
+	if bid.LotID != 0 {
+		lotID = bid.LotID
+	}
+	lots, err := platform.LotsByID(ctx, d.db, []sqldb.ID{lotID})
+	lot, known := lots[lotID]
+	if err != nil || !known {
+		return nil, err
+	}
+	l := &Ledger{Lot: lot.Number, LotName: lot.Name, Department: lot.Department, Deposit: lot.Deposit, OpeningAt: lot.OpensAt, Bidder: bid.Bidder, BidderAccount: bid.BidderAccount}
+	paid, err := countedOf(ctx, d.db, []sqldb.ID{bidID})
+	if err != nil {
+		return nil, err
+	}
+	l.Paid = paid[bidID].Credits > 0
+	return l, d.viewLease(ctx, v, l, bid)
+}
+
+// viewLease names the lease that was in force when the money came, else the bid's last one.
+func (d *Desk) viewLease(ctx context.Context, v *FindingView, l *Ledger, bid platform.Bid) error {
+	leases, err := platform.LeasesOf(ctx, d.db, []sqldb.ID{bid.ID})
+	if err == nil && len(leases) == 0 && v.Entry != nil && v.Entry.SubAccount != "" {
+		leases, err = platform.LeasesOn(ctx, d.db, v.Entry.Bank, v.Entry.SubAccount)
+	}
+	if err != nil || len(leases) == 0 {
+		return err
+	}
+	slices.SortFunc(leases, func(a, b platform.Lease) int { return a.From.Compare(b.From) })
+	lease := leases[len(leases)-1]
+	for _, one := range leases {
+		if v.Entry != nil && one.InForce(v.Entry.BookedAt) {
+			lease = one
+		}
+	}
+	l.SubAccount, l.LeasedFrom = lease.SubAccount, &lease.From
+	if lease.To.Before(sqldb.Forever) {
+		l.LeasedTo = &lease.To
+	}
+	return nil
+}
+
+// viewSteps reads what was done. An act can be taken back until its day is sealed, at midnight: as a new line, never by taking the
+// old one away.
+func (d *Desk) viewSteps(ctx context.Context, v *FindingView) error {
+	events, err := sqldb.Events.All(ctx, d.db, "WHERE row_id = ? AND table_name = 'findings' ORDER BY seq", v.ID)
+	for _, e := range events {
+		step := FindingStep{EventView{e.At, e.By, e.Was, e.Became, e.Note}, stepKind(e)}
+		v.History = append(v.History, step)
+		switch {
+		case step.Kind == StepOwner:
+			v.Owner = e.Note
+		case step.Kind == StepMoved:
+			v.UndoUntil = nil
+			if night := deposit.DayOf(e.At).Add(1).Start(); (e.Became == Explained || e.Became == Settled) && d.db.Now().Before(night) {
+				v.UndoUntil = &night
+			}
+		}
+	}
+	return err
+}
+
+func stepKind(e sqldb.Event) StepKind {
+	if StateName[e.Became] != "" {
+		return StepMoved
+	}
+	if kind := StepKind(e.Became); kind == StepComment || kind == StepOwner || kind == StepHandOver {
+		return kind
+	}
+	return StepChanged
+}
+
+// Owners tells who has taken each of the findings; those that nobody has are not in it.
+func (d *Desk) Owners(ctx context.Context, ids []sqldb.ID) (map[sqldb.ID]string, error) {
+	owners := map[sqldb.ID]string{}
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		events, err := sqldb.Events.All(ctx, d.db, "WHERE table_name = 'findings' AND became = 'OWNER' AND row_id IN "+in+" ORDER BY seq", args...)
+		for _, e := range events {
+			owners[e.Row] = e.Note
+		}
+		return err
+	})
+	return owners, err
+}
+
+// Ageing counts the working days from a day to today, by the calendar; today is T+0, and what is older than 60 is 60.
+func (d *Desk) Ageing(ctx context.Context) (func(deposit.Day) int, error) { return d.ageing(ctx) }

@@ -1,0 +1,220 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/platform/deposit"
+)
+
+// Overview is how reconciliation stands: the last day's balances, what is still open, and the month behind it.
+type Overview struct {
+	Day     deposit.Day  `json:"day"` // the last one that was compared; "" before the first
+	Banks   []BankReport `json:"banks"`
+	Backlog []Backlog    `json:"backlog"`
+	Month   []DayFigures `json:"month"` // oldest first; days on which nothing was found or booked are left out
+}
+
+// Backlog is what is open under one code, by its age in working days.
+type Backlog struct {
+	Code     Code             `json:"code"`
+	Findings int64            `json:"findings"`
+	Amount   deposit.Fen      `json:"amount"`
+	Ages     [len(Ages)]int64 `json:"ages"`
+}
+
+// Age is a band of working days since the day of a finding.
+type Age struct {
+	Name string
+	Most int // working days since its day, at most
+}
+
+// Ages are the bands, the youngest first: until the next working day, then T+3, T+7 and beyond.
+var Ages = [...]Age{{"T+1 内", 1}, {"T+3 内", 3}, {"T+7 内", 7}, {"超过 T+7", 1 << 30}}
+
+// DayFigures is what was found and booked on a day.
+type DayFigures struct {
+	Day       deposit.Day    `json:"day"`
+	Findings  map[Code]int64 `json:"findings"`
+	Notices   int64          `json:"notices"`    // entries that were pushed
+	Statement int64          `json:"statement"`  // entries on the statements
+	Settled   int64          `json:"settled"`    // findings that people settled on that day
+	HoursHalf float64        `json:"hours_half"` // from finding to settling: half of them took no longer
+}
+
+// monthDays is how far back the overview looks.
+const monthDays = 30
+
+// Overview reads how things stand. The day is the last that was compared, unless another is asked for.
+func (d *Desk) Overview(ctx context.Context, day deposit.Day) (o *Overview, err error) {
+	if day == "" {
+		if day, err = d.lastDay(ctx); err != nil {
+			return nil, err
+		}
+	}
+	o = &Overview{Day: day, Banks: []BankReport{}}
+	err = together(
+		func() (err error) { o.Banks, err = d.proofs(ctx, day); return err },
+		func() (err error) { o.Backlog, err = d.Backlog(ctx); return err },
+		func() (err error) { o.Month, err = d.month(ctx, day); return err })
+	return o, err
+}
+
+func (d *Desk) lastDay(ctx context.Context) (deposit.Day, error) {
+	day, err := sqldb.Value[deposit.Day](ctx, d.db, "SELECT COALESCE(MAX(day), '') FROM closings")
+	if err != nil || day != "" {
+		return day, err
+	}
+	return deposit.DayOf(d.db.Now()), nil
+}
+
+// proofs are the bank reports of a day, without its findings.
+func (d *Desk) proofs(ctx context.Context, day deposit.Day) ([]BankReport, error) {
+	books, err := d.books(ctx, day)
+	all := make([]BankReport, 0, len(books))
+	for _, b := range books {
+		fig, err := d.look(ctx, b, day)
+		if err != nil {
+			return nil, err
+		}
+		one, err := d.bankReport(ctx, fig)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, err
+}
+
+// Backlog counts what somebody still has to see to, by code, the most first.
+func (d *Desk) Backlog(ctx context.Context) ([]Backlog, error) {
+	type row struct {
+		code   Code
+		day    deposit.Day
+		n      int64
+		amount deposit.Fen
+	}
+	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.code, &r.day, &r.n, &r.amount} },
+		"SELECT code, day, COUNT(*), SUM(amount) FROM findings WHERE state IN ('OPEN','EXPLAINED') GROUP BY code, day ORDER BY code, day")
+	if err != nil {
+		return nil, err
+	}
+	age, err := d.ageing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Backlog{}
+	for _, r := range rows {
+		if len(all) == 0 || all[len(all)-1].Code != r.code {
+			all = append(all, Backlog{Code: r.code})
+		}
+		one := &all[len(all)-1]
+		one.Findings += r.n
+		one.Amount += r.amount
+		one.Ages[bandOf(age(r.day))] += r.n
+	}
+	slices.SortStableFunc(all, func(a, b Backlog) int {
+		return cmp.Or(cmp.Compare(b.Findings, a.Findings), cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)))
+	})
+	return all, nil
+}
+
+// bandOf is the band that so many working days fall into.
+func bandOf(days int) int {
+	return slices.IndexFunc(Ages[:], func(a Age) bool { return days <= a.Most })
+}
+
+// mostAged bounds the counting of working days: what is older is as old as it gets.
+const mostAged = 60
+
+// ageing counts the working days from a day to today, by the calendar; today is T+0.
+func (d *Desk) ageing(ctx context.Context) (func(deposit.Day) int, error) {
+	calendar, err := platform.Calendar(ctx, d.db)
+	today, known := deposit.DayOf(d.db.Now()), map[deposit.Day]int{}
+	return func(day deposit.Day) int {
+		if days, ok := known[day]; ok {
+			return days
+		}
+		days := 0
+		for at := day.Add(1); at <= today && days < mostAged; at = at.Add(1) {
+			if works, _ := calendar.Works(at); works {
+				days++
+			}
+		}
+		known[day] = days
+		return days
+	}, err
+}
+
+// month reads the days up to the given one.
+func (d *Desk) month(ctx context.Context, until deposit.Day) ([]DayFigures, error) {
+	since, byDay := until.Add(1-monthDays), map[deposit.Day]*DayFigures{}
+	at := func(day deposit.Day) *DayFigures {
+		if byDay[day] == nil {
+			byDay[day] = &DayFigures{Day: day, Findings: map[Code]int64{}}
+		}
+		return byDay[day]
+	}
+	for _, read := range []func(context.Context, deposit.Day, deposit.Day, func(deposit.Day) *DayFigures) error{d.foundDaily, d.bookedDaily, d.settledDaily} {
+		if err := read(ctx, since, until, at); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]DayFigures, 0, len(byDay))
+	for _, one := range byDay {
+		all = append(all, *one)
+	}
+	slices.SortFunc(all, func(a, b DayFigures) int { return cmp.Compare(a.Day, b.Day) })
+	return all, nil
+}
+
+func (d *Desk) foundDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+	type row struct {
+		day  deposit.Day
+		code Code
+		n    int64
+	}
+	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.day, &r.code, &r.n} },
+		"SELECT day, code, COUNT(*) FROM findings WHERE day >= ? AND day <= ? AND state <> 'CLEARED' GROUP BY day, code", since, until)
+	for _, r := range rows {
+		at(r.day).Findings[r.code] = r.n
+	}
+	return err
+}
+
+func (d *Desk) bookedDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+	type row struct {
+		day             deposit.Day
+		notices, stated int64
+	}
+	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.day, &r.notices, &r.stated} },
+		"SELECT c.day, SUM(c.notice_count), SUM(COALESCE(s.credit_count + s.debit_count, 0)) FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id "+
+			"WHERE c.day >= ? AND c.day <= ? GROUP BY c.day", since, until)
+	for _, r := range rows {
+		at(r.day).Notices, at(r.day).Statement = r.notices, r.stated
+	}
+	return err
+}
+
+// settledDaily tells how long people took: by the day of the settling, the middle one of the times since the finding.
+func (d *Desk) settledDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+	took := map[deposit.Day][]time.Duration{}
+	type row struct{ found, settled time.Time }
+	err := sqldb.Stream(ctx, d.db, func(r *row) []any { return []any{sqldb.Wall(&r.found), sqldb.Wall(&r.settled)} },
+		func(r *row) error {
+			day := deposit.DayOf(r.settled)
+			took[day] = append(took[day], r.settled.Sub(r.found))
+			return nil
+		},
+		"SELECT f.found_at, e.at FROM events AS e JOIN findings AS f ON f.id = e.row_id WHERE e.at >= ? AND e.at < ? AND e.table_name = 'findings' AND e.became = 'SETTLED'",
+		sqldb.At(since.Start()), sqldb.At(until.Add(1).Start()))
+	for day, all := range took {
+		slices.Sort(all)
+		at(day).Settled, at(day).HoursHalf = int64(len(all)), all[len(all)/2].Hours()
+	}
+	return err
+}

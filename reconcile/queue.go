@@ -1,0 +1,130 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+)
+
+// FindingQuery says which findings are wanted; an empty field wants all.
+type FindingQuery struct {
+	Day        deposit.Day
+	Bank       string
+	Code       Code
+	State      string
+	Todo       bool // those that somebody still has to see to: open or explained
+	Department string
+	Search     string     // part of a number, lot, payer, bidder or serial, or an amount
+	IDs        []sqldb.ID // these alone; at most mostChosen
+	After      string     // the cursor that the page before gave
+	Limit      int        // at most mostFindings
+}
+
+// mostFindings is how many findings a page holds at most, mostChosen how many may be named one by one.
+const (
+	mostFindings = 200
+	mostChosen   = 1000
+)
+
+// where is the condition of the query, its arguments, and the joins it needs.
+func (q *FindingQuery) where() (joins, text string, args []any) {
+	parts := []string{"1 = 1"}
+	only := func(wanted bool, text string, values ...any) {
+		if wanted {
+			parts, args = append(parts, text), append(args, values...)
+		}
+	}
+	only(q.Day != "", "f.day = ?", string(q.Day))
+	only(q.Bank != "", "f.bank = ?", q.Bank)
+	only(q.Code != "", "f.code = ?", string(q.Code))
+	only(q.State != "", "f.state = ?", q.State)
+	only(q.Todo, "f.state IN ('OPEN','EXPLAINED')")
+	only(q.Department != "", "f.department = ?", q.Department)
+	if len(q.IDs) > 0 {
+		keys := make([]any, len(q.IDs))
+		for i, id := range q.IDs {
+			keys[i] = id
+		}
+		only(true, "f.id IN "+sqldb.In(len(keys)), keys...)
+	}
+	if q.Search != "" {
+		joins = findingSubjects
+		text := "INSTR(e.sub_account, ?) > 0 OR INSTR(e.serial, ?) > 0 OR INSTR(e.payer_name, ?) > 0 OR INSTR(l.number, ?) > 0 OR INSTR(b.bidder, ?) > 0"
+		args = append(args, q.Search, q.Search, q.Search, q.Search, q.Search)
+		if fen, err := deposit.ParseBalance(strings.ReplaceAll(q.Search, ",", "")); err == nil {
+			text, args = text+" OR f.amount = ?", append(args, fen)
+		}
+		parts = append(parts, "("+text+")")
+	}
+	return joins, "WHERE " + strings.Join(parts, " AND "), args
+}
+
+// Findings lists findings, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
+func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow, next string, err error) {
+	if q.Limit <= 0 || q.Limit > mostFindings {
+		q.Limit = mostFindings
+	}
+	if err := q.check(); err != nil {
+		return nil, "", err
+	}
+	_, where, args := q.where()
+	if q.After != "" {
+		day, id, err := readCursor(q.After)
+		if err != nil {
+			return nil, "", err
+		}
+		where, args = where+" AND (f.day < ? OR f.day = ? AND f.id < ?)", append(args, day, day, id)
+	}
+	page, err = findingRows(ctx, d.db, where+" ORDER BY f.day DESC, f.id DESC LIMIT ?", append(args, q.Limit+1)...)
+	if err != nil || len(page) <= q.Limit {
+		return page, "", err
+	}
+	page = page[:q.Limit]
+	last := page[q.Limit-1]
+	return page, base64.RawURLEncoding.EncodeToString([]byte(string(last.Day) + "|" + last.ID.String())), nil
+}
+
+func (q *FindingQuery) check() error {
+	if len(q.IDs) > mostChosen {
+		return deposit.Refuse(deposit.Invalid, "too_many_chosen", "一次最多选择 ", mostChosen, " 条差异，请改用筛选条件")
+	}
+	return nil
+}
+
+func readCursor(s string) (deposit.Day, sqldb.ID, error) {
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	text, key, ok := strings.Cut(string(b), "|")
+	day, dayErr := deposit.ParseDay(text)
+	id, idErr := sqldb.ParseID(key)
+	if err != nil || !ok || dayErr != nil || idErr != nil {
+		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
+	}
+	return day, id, nil
+}
+
+// CodeCount is how many findings have a code, and the money concerned.
+type CodeCount struct {
+	Code     Code        `json:"code"`
+	Findings int64       `json:"findings"`
+	Amount   deposit.Fen `json:"amount"`
+}
+
+// CountFindings counts by code what Findings would list, in the order of Codes.
+func (d *Desk) CountFindings(ctx context.Context, q FindingQuery) ([]CodeCount, error) {
+	if err := q.check(); err != nil {
+		return nil, err
+	}
+	return countFindings(ctx, d.db, q)
+}
+
+func countFindings(ctx context.Context, r sqldb.Reader, q FindingQuery) ([]CodeCount, error) {
+	joins, where, args := q.where()
+	all, err := sqldb.Select(ctx, r, func(c *CodeCount) []any { return []any{&c.Code, &c.Findings, &c.Amount} },
+		"SELECT f.code, COUNT(*), COALESCE(SUM(f.amount), 0) FROM findings AS f "+joins+where+" GROUP BY f.code", args...)
+	slices.SortFunc(all, func(a, b CodeCount) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
+	return append([]CodeCount{}, all...), err
+}
