@@ -91,6 +91,20 @@ func (f *form) yuan(name string) deposit.Fen {
 	return fen
 }
 
+// balance is a sum that must be there, of any sign: "-912.00".
+func (f *form) balance(name string) deposit.Fen {
+	text := f.text(name, mostNumber)
+	if text == "" {
+		return 0
+	}
+	fen, err := deposit.ParseBalance(text)
+	if err != nil {
+		refusal := deposit.AsRefusal(err)
+		f.fault(false, name, refusal.Code, refusal.Text)
+	}
+	return fen
+}
+
 // The years in which an instant of this service can lie. What is before or after is a mistyped year.
 const firstYear, lastYear = 2000, 2999
 

@@ -171,7 +171,20 @@ func (s *server) pageRoutes(people []Role) []Route {
 			{"GET", "/static/:file", []Role{Public}, s.getStatic, "", 0, shortly},
 			{"GET", "/", people, s.pageHome, "", 0, awhile},
 		},
+		s.findingPages(people),
 	)
+}
+
+func (s *server) findingPages(people []Role) []Route {
+	hands := []Role{Finance, Department}
+	return []Route{
+		{"GET", "/findings", people, s.pageFindings, "", 0, shortly},
+		{"GET", "/findings.xlsx", people, s.exportFindings, "", 0, awhile},
+		{"POST", "/findings/:id", hands, s.actOnFinding, formType, maxForm, shortly},
+		{"GET", "/findings/bulk", people, s.previewBulk, "", 0, shortly},
+		{"POST", "/findings/bulk", hands, s.actInBulk, formType, maxForm, awhile},
+		{"POST", "/findings/choose", hands, s.chooseBulk, formType, maxForm, shortly},
+	}
 }
 
 // pathsOf tells which ways in are pages.

@@ -25,10 +25,14 @@ func (s *server) words() template.FuncMap {
 		"clock":   clockOf,
 		"code":    reconcile.Code.Name,
 		"state":   func(state string) string { return reconcile.StateName[state] },
+		"states": func() []string {
+			return []string{reconcile.Open, reconcile.Explained, reconcile.Settled, reconcile.Cleared}
+		},
 		"came":    func(source string) string { return sourceNames[source] },
 		"colour":  platform.PoolColour.Chinese,
 		"join":    strings.Join,
-		"with":    withParameter,
+		"step":    stepName,
+		"but":     butWith,
 		"count":   func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent": func(part, whole int64) int64 { return 100 * part / max(1, whole) },
 		"department": func(name string) string {
@@ -81,9 +85,27 @@ func clockOf(t, now time.Time) string {
 // sourceNames say where a booking was seen.
 var sourceNames = map[string]string{"NOTICE": "到账通知", "STATEMENT": "对账单", bank.ByHTTP: "接口", bank.ByTCP: "专线"}
 
-// withParameter is a query with one parameter set, or taken away where the value is empty. The cursor never stays: it belongs to
+// stepName says what a step of a finding's history was.
+func stepName(step reconcile.FindingStep) string {
+	switch step.Kind {
+	case reconcile.StepMoved:
+		if step.Was == "" {
+			return reconcile.StateName[step.Became]
+		}
+		return reconcile.StateName[step.Was] + " → " + reconcile.StateName[step.Became]
+	case reconcile.StepComment:
+		return "留言"
+	case reconcile.StepOwner:
+		return "认领"
+	case reconcile.StepHandOver:
+		return "移交"
+	}
+	return "重新判定"
+}
+
+// butWith is a query with one parameter set, or taken away where the value is empty. The cursor never stays: it belongs to
 // what was asked before.
-func withParameter(q url.Values, name string, value any) template.URL {
+func butWith(q url.Values, name string, value any) template.URL {
 	next := url.Values{}
 	for k, v := range q {
 		next[k] = v

@@ -289,3 +289,8 @@ func lotDiffers(was, lot Lot) (differs []string) {
 	differ(was.Numbering != lot.Numbering, "子账号分配方式", was.Numbering.Chinese(), lot.Numbering.Chinese())
 	return differs
 }
+
+// Departments lists the departments that run lots.
+func Departments(ctx context.Context, r sqldb.Reader) ([]string, error) {
+	return sqldb.Select(ctx, r, func(name *string) []any { return []any{name} }, "SELECT DISTINCT department FROM lots WHERE department <> '' ORDER BY department")
+}

@@ -22,12 +22,7 @@ function act(name) {
   choice.form.elements.note?.focus();
 }
 
-function close() {
-  const drawer = document.getElementById('drawer');
-  if (!drawer) return;
-  const link = drawer.querySelector('a[data-close]');
-  if (link) link.click();
-}
+const close = () => document.querySelector('.drawer a[data-close]')?.click();
 
 const keys = {
   j: () => go(1),
@@ -58,6 +53,10 @@ document.addEventListener('keydown', (e) => {
 document.addEventListener('click', (e) => {
   if (e.target.closest('[data-help]')) document.getElementById('help').showModal();
   if (e.target.closest('[data-print]')) window.print();
+  if (e.target.closest('a[data-close]')) {
+    e.preventDefault();
+    document.getElementById('drawer').replaceChildren();
+  }
   const open = e.target.closest('a[data-open]');
   if (open) {
     current()?.classList.remove('at');

@@ -1,0 +1,272 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"depositd/api/sheet"
+	"depositd/migrations/sqldb"
+	"depositd/platform"
+	"depositd/platform/deposit"
+	"depositd/reconcile"
+)
+
+// findingQueue is the work queue as its page shows it.
+type findingQueue struct {
+	Query   url.Values
+	Asked   reconcile.FindingQuery
+	Counts  FindingCounts // of the chosen filters, but for the reason
+	Chosen  FindingCounts // of all of them
+	Rows    []queueRow
+	Next    string
+	Banks   []bankChoice
+	Offices []string
+	Open    *findingDrawer
+}
+
+type bankChoice struct{ Code, Name string }
+
+// queueRow is a finding in the queue.
+type queueRow struct {
+	reconcile.FindingRow
+	Age   int
+	Owner string
+}
+
+// findingDrawer is a finding beside the queue, with what may be done about it.
+type findingDrawer struct {
+	*reconcile.FindingView
+	Query   url.Values
+	Acts    []findingChoice
+	Offices []string
+	Done    string // what was just done
+}
+
+type findingChoice struct{ Act, Name, Key string }
+
+// findingParameters are what the page knows beside the filters.
+var findingParameters = []string{"cursor", "limit", "open"}
+
+// pageFindings shows the queue: without a filter, what is still to do. With open it shows that finding beside.
+func (s *server) pageFindings(c *gin.Context) error {
+	if c.Request.URL.RawQuery == "" {
+		c.Request.URL.RawQuery = "state=" + stateTodo
+	}
+	q, err := findingQuery(c, findingParameters...)
+	if err != nil {
+		return err
+	}
+	open, err := idIf(c, "open")
+	if err != nil {
+		return err
+	}
+	b := findingQueue{Query: c.Request.URL.Query(), Asked: q}
+	if open != 0 {
+		if b.Open, err = s.drawer(c.Request.Context(), open, b.Query); err != nil {
+			return err
+		}
+		if partial(c) {
+			return s.show(c, "findings", "drawer", view{Body: b.Open})
+		}
+	}
+	if err := s.fillQueue(c.Request.Context(), &b); err != nil {
+		return err
+	}
+	return s.show(c, "findings", "queue", view{Title: "差异处理", Menu: "/findings", Body: b})
+}
+
+func (s *server) fillQueue(ctx context.Context, b *findingQueue) error {
+	rows, next, err := s.Reconcile.Findings(ctx, b.Asked)
+	if err != nil {
+		return err
+	}
+	b.Next = next
+	ids := make([]sqldb.ID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	owners, err := s.Reconcile.Owners(ctx, ids)
+	if err != nil {
+		return err
+	}
+	age, err := s.Reconcile.Ageing(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		b.Rows = append(b.Rows, queueRow{r, age(r.Day), owners[r.ID]})
+	}
+	counted := b.Asked
+	counted.Code, counted.After = "", ""
+	codes, err := s.Reconcile.CountFindings(ctx, counted)
+	if err != nil {
+		return err
+	}
+	b.Counts, b.Chosen = countsOf(codes), countsOf(codes)
+	if b.Asked.Code != "" {
+		b.Chosen = countsOf(slices.DeleteFunc(slices.Clone(codes), func(c reconcile.CodeCount) bool { return c.Code != b.Asked.Code }))
+	}
+	for _, one := range s.Banks.All() {
+		b.Banks = append(b.Banks, bankChoice{one.Code, one.Name})
+	}
+	b.Offices, err = s.offices(ctx)
+	return err
+}
+
+// offices are the departments that a finding may be with.
+func (s *server) offices(ctx context.Context) ([]string, error) {
+	lots, err := platform.Departments(ctx, s.DB)
+	all := []string{string(reconcile.Finance), string(reconcile.IT)}
+	for _, name := range lots {
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return all, err
+}
+
+func (s *server) drawer(ctx context.Context, id sqldb.ID, query url.Values) (*findingDrawer, error) {
+	v, err := s.Reconcile.Finding(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d := &findingDrawer{FindingView: v, Query: query, Acts: choicesOf(v)}
+	d.Offices, err = s.offices(ctx)
+	return d, err
+}
+
+// choicesOf are the acts that a finding's state lets people do, the likely ones first.
+func choicesOf(v *reconcile.FindingView) (all []findingChoice) {
+	offer := func(wanted bool, act, name, key string) {
+		if wanted {
+			all = append(all, findingChoice{act, name, key})
+		}
+	}
+	steps := reconcile.FindingMoves[v.State]
+	undo := "重新打开"
+	if v.UndoUntil != nil {
+		undo = "撤销"
+	}
+	offer(steps["confirm"] != "", "confirm", "确认", "a")
+	offer(steps["explain"] != "", "explain", "说明", "")
+	offer(v.State != reconcile.Settled && v.State != reconcile.Cleared, "hand_over", "移交", "t")
+	offer(v.State != reconcile.Settled && v.State != reconcile.Cleared && v.FindingRow.Credit != 0 && v.Code.Refundable(), "refund", "提出退付", "")
+	offer(steps["settle"] != "", "settle", "办结", "")
+	offer(steps["reopen"] != "", "reopen", undo, "")
+	return all
+}
+
+// doneNames are what the page says after an act.
+var doneNames = map[string]string{"confirm": "已确认", "explain": "已说明", "settle": "已办结", "reopen": "已恢复为待处理，原记录保留", "hand_over": "已移交", "refund": "已提出退付",
+	"take": "已认领", "comment": "已留言"}
+
+// actOnFinding takes a form of the drawer, and shows the drawer again.
+func (s *server) actOnFinding(c *gin.Context) error {
+	if _, err := findingQuery(c, findingParameters...); err != nil {
+		return err
+	}
+	id, err := idParam(c)
+	if err != nil {
+		return err
+	}
+	by, err := s.person(c)
+	if err != nil {
+		return err
+	}
+	f, err := formOf(c, "version")
+	if err != nil {
+		return err
+	}
+	w := workOf(f)
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := s.work(c.Request.Context(), by, id, w); err != nil {
+		return err
+	}
+	query := c.Request.URL.Query()
+	query.Set("open", id.String())
+	if !partial(c) {
+		return seeOther(c, "/findings?"+query.Encode())
+	}
+	d, err := s.drawer(c.Request.Context(), id, query)
+	if err != nil {
+		return err
+	}
+	d.Done = doneNames[w.act]
+	c.Header("HX-Trigger", "moved")
+	return s.show(c, "findings", "drawer", view{Body: d})
+}
+
+// findingColumns are the columns of the workbook.
+var findingColumns = []sheet.Column{
+	{Title: "日期", Kind: sheet.Day, Width: 12}, {Title: "银行", Width: 18}, {Title: "母账户", Kind: sheet.Number, Width: 24}, {Title: "原因", Width: 18}, {Title: "全部原因", Width: 28},
+	{Title: "银行流水号", Kind: sheet.Number, Width: 24}, {Title: "子账号", Kind: sheet.Number, Width: 26}, {Title: "记账时间", Width: 20}, {Title: "金额（元）", Kind: sheet.Money, Width: 16},
+	{Title: "付款人", Width: 34}, {Title: "标段编号", Kind: sheet.Number, Width: 22}, {Title: "投标人", Width: 34}, {Title: "疑为标段", Kind: sheet.Number, Width: 22}, {Title: "疑为投标人", Width: 34},
+	{Title: "责任科室", Width: 14}, {Title: "状态", Width: 10}, {Title: "说明", Width: 40},
+}
+
+// mostExported is how many rows a workbook takes: what a spreadsheet still opens at ease.
+const mostExported = 50_000
+
+// exportFindings gives what the filters find as a workbook.
+func (s *server) exportFindings(c *gin.Context) error {
+	q, err := findingQuery(c, findingParameters...)
+	if err != nil {
+		return err
+	}
+	q.After, q.Limit = "", 0
+	book := sheet.NewExport("差异", findingColumns)
+	for rows := 0; ; {
+		page, next, err := s.Reconcile.Findings(c.Request.Context(), q)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			book.Add(s.findingCells(&page[i])...)
+		}
+		if rows += len(page); rows > mostExported {
+			return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
+		}
+		if q.After = next; next == "" {
+			break
+		}
+	}
+	file, err := book.File(s.filterLines(q))
+	if err != nil {
+		return err
+	}
+	attach(c, "findings.xlsx", "差异-"+string(s.today())+".xlsx")
+	c.Data(http.StatusOK, xlsxType, file)
+	return nil
+}
+
+func (s *server) findingCells(r *reconcile.FindingRow) []any {
+	reasons := ""
+	for i, code := range r.Reasons {
+		if i > 0 {
+			reasons += "、"
+		}
+		reasons += code.Name()
+	}
+	booked := ""
+	if r.BookedAt != nil {
+		booked = deposit.Wall(*r.BookedAt)
+	}
+	return []any{string(r.Day), s.bankName(r.Bank), r.ParentAccount, r.Code.Name(), reasons, r.Serial, r.SubAccount, booked, r.Amount, r.Payer, r.Lot, r.Bidder,
+		r.SuggestedLot, r.SuggestedBidder, r.Department, reconcile.StateName[r.State], r.Detail}
+}
+
+// filterLines say what a workbook was asked for.
+func (s *server) filterLines(q reconcile.FindingQuery) [][2]string {
+	state := reconcile.StateName[q.State]
+	if q.Todo {
+		state = "待处理、已说明"
+	}
+	return [][2]string{{"日期", string(q.Day)}, {"银行", s.bankName(q.Bank)}, {"原因", q.Code.Name()}, {"状态", state}, {"责任科室", q.Department}, {"查找", q.Search},
+		{"导出时间", deposit.Wall(s.DB.Now())}}
+}
