@@ -53,14 +53,11 @@ type view struct {
 	Body   any
 
 	Items  []menuItem
-	Who    visitor
+	Who    Caller
 	Drill  string // what is rehearsed, while something is
 	Now    time.Time
 	Status int // 0: 200
 }
-
-// visitor is who looks at a page; the name is empty where nobody has logged in.
-type visitor struct{ Name, Department string }
 
 // pages are the parsed templates, each on top of the layout.
 type pages map[string]*template.Template
@@ -94,7 +91,7 @@ func (s *server) newPages() (pages, error) {
 
 // show answers with a page; where htmx asks for a part of it, with that template alone.
 func (s *server) show(c *gin.Context, name, part string, v view) error {
-	v.Items, v.Who, v.Now = menu, s.visitor(c), s.DB.Now()
+	v.Items, v.Who, v.Now = menu, s.caller(c), s.DB.Now()
 	v.Crumbs = trail(v)
 	if part == "" || !partial(c) {
 		part = "layout"
@@ -131,12 +128,6 @@ func seeOther(c *gin.Context, path string) error {
 	return nil
 }
 
-// visitor is who looks. What cannot be told stays empty: acts ask for a person themselves.
-func (s *server) visitor(c *gin.Context) (v visitor) {
-	v.Name, _ = s.person(c)
-	return v
-}
-
 // isPage says whether an answer is for a person before a browser: on the way in of a page, or on none where HTML is asked for.
 func (s *server) isPage(c *gin.Context) bool {
 	if path := c.FullPath(); path != "" {
@@ -145,8 +136,17 @@ func (s *server) isPage(c *gin.Context) bool {
 	return strings.Contains(c.GetHeader("Accept"), "text/html")
 }
 
-// showProblem is answerProblem for people: the same code, and where to go from here.
+// showProblem is answerProblem for people: the same code, and where to go from here. Who has not come in, or has something left to
+// set up, goes there.
 func (s *server) showProblem(c *gin.Context, p *Problem) {
+	switch {
+	case p.Status == http.StatusUnauthorized && p.Code == "unauthenticated":
+		s.sendTo(c, "/login")
+		return
+	case p.Code == "setup_needed":
+		s.sendTo(c, "/account")
+		return
+	}
 	if err := s.show(c, "error", "problem", view{Title: pageTitle(p.Status), Body: p, Status: p.Status}); err != nil {
 		s.Log.Error("the error page failed", "request", c.GetString(requestID), "cause", err)
 		c.Status(p.Status)
@@ -165,23 +165,24 @@ func pageTitle(status int) string {
 }
 
 // pageRoutes is every page and every form of the console.
-func (s *server) pageRoutes(people []Role) []Route {
+func (s *server) pageRoutes(readers []Role) []Route {
 	return slices.Concat(
 		[]Route{
 			{"GET", "/static/:file", []Role{Public}, s.getStatic, "", 0, shortly},
-			{"GET", "/", people, s.pageHome, "", 0, awhile},
+			{"GET", "/", readers, s.pageHome, "", 0, awhile},
 		},
-		s.findingPages(people),
+		s.doorPages(),
+		s.findingPages(readers),
 	)
 }
 
-func (s *server) findingPages(people []Role) []Route {
-	hands := []Role{Finance, Department}
+func (s *server) findingPages(readers []Role) []Route {
+	hands := handsOn()
 	return []Route{
-		{"GET", "/findings", people, s.pageFindings, "", 0, shortly},
-		{"GET", "/findings.xlsx", people, s.exportFindings, "", 0, awhile},
+		{"GET", "/findings", readers, s.pageFindings, "", 0, shortly},
+		{"GET", "/findings.xlsx", readers, s.exportFindings, "", 0, awhile},
 		{"POST", "/findings/:id", hands, s.actOnFinding, formType, maxForm, shortly},
-		{"GET", "/findings/bulk", people, s.previewBulk, "", 0, shortly},
+		{"GET", "/findings/bulk", readers, s.previewBulk, "", 0, shortly},
 		{"POST", "/findings/bulk", hands, s.actInBulk, formType, maxForm, awhile},
 		{"POST", "/findings/choose", hands, s.chooseBulk, formType, maxForm, shortly},
 	}
