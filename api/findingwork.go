@@ -19,11 +19,14 @@ type findingWork struct {
 	version    int64
 	note       string
 	department string // to hand over to
+
+	payeeBank, payeeBankCode string // where money goes back to, if the bank did not tell
 }
 
 // workOf reads an act. Every one but taking needs an opinion.
 func workOf(f *form) findingWork {
-	w := findingWork{act: f.act(findingActs), department: f.textIf("department", mostNumber)}
+	w := findingWork{act: f.act(findingActs), department: f.textIf("department", mostNumber),
+		payeeBank: f.textIf("payee_bank", mostName), payeeBankCode: f.textIf("payee_bank_code", mostBankCode)}
 	if w.act == "take" || w.act == "comment" {
 		w.note = strings.TrimSpace(f.textIf("note", mostNote))
 		_, _ = f.take("version") // comments hold whatever else happens meanwhile
@@ -66,7 +69,8 @@ func (s *server) proposeRefund(ctx context.Context, by string, id sqldb.ID, w fi
 	if v.Version != w.version {
 		return sqldb.ErrStale
 	}
-	order := refund.ListOrder{Department: v.Department, Reference: "finding-" + id.String(), Note: w.note, Lines: []refund.Order{{Row: 1, Credit: v.FindingRow.Credit}}}
+	line := refund.Order{Row: 1, Credit: v.FindingRow.Credit, PayeeBank: w.payeeBank, PayeeBankCode: w.payeeBankCode}
+	order := refund.ListOrder{Department: v.Department, Reference: "finding-" + id.String(), Note: w.note, Lines: []refund.Order{line}}
 	done, err := s.Refund.Submit(ctx, by, order)
 	if err != nil {
 		return err

@@ -147,6 +147,10 @@ func (s *server) showProblem(c *gin.Context, p *Problem) {
 		s.sendTo(c, "/account")
 		return
 	}
+	if partial(c) { // the part that asked stays as it is, with all that was written into it
+		c.Header("HX-Retarget", "#complaint")
+		c.Header("HX-Reswap", "innerHTML")
+	}
 	if err := s.show(c, "error", "problem", view{Title: pageTitle(p.Status), Body: p, Status: p.Status}); err != nil {
 		s.Log.Error("the error page failed", "request", c.GetString(requestID), "cause", err)
 		c.Status(p.Status)
@@ -154,7 +158,7 @@ func (s *server) showProblem(c *gin.Context, p *Problem) {
 }
 
 // pageTitles are what people are told instead of HTTP's words.
-var pageTitles = map[int]string{http.StatusForbidden: "没有权限", http.StatusNotFound: "没有找到", http.StatusConflict: "已被他人修改", http.StatusUnauthorized: "请先登录",
+var pageTitles = map[int]string{http.StatusForbidden: "没有权限", http.StatusNotFound: "没有找到", http.StatusUnauthorized: "请先登录",
 	http.StatusUnprocessableEntity: "填写有误", http.StatusBadRequest: "地址或参数有误", http.StatusServiceUnavailable: "暂时不可用"}
 
 func pageTitle(status int) string {

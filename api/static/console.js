@@ -69,6 +69,9 @@ document.addEventListener('change', (e) => {
   for (const box of document.querySelectorAll(`input[name=${e.target.dataset.all}]`)) box.checked = e.target.checked;
 });
 
+// What was refused is said until the next try.
+document.addEventListener('htmx:before:request', () => document.getElementById('complaint')?.replaceChildren());
+
 // A file that is dropped on the field of a form is the file of that form.
 for (const kind of ['dragover', 'dragleave', 'drop']) {
   document.addEventListener(kind, (e) => {
