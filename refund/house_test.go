@@ -199,7 +199,7 @@ func (h *house) night(day deposit.Day) refund.Settled {
 	h.must(err)
 	_, err = h.bank.Import(ctx, "nightly", h.lcyh, "statement", bytes.NewReader(file))
 	h.must(err)
-	_, err = h.reconcile.CloseDay(ctx, "nightly", day)
+	err = h.reconcile.CloseDay(ctx, "nightly", day)
 	h.must(err)
 	settled, err := h.refund.Settle(ctx, "nightly", h.lcyh, h.lcyh.Parent(), day)
 	h.must(err)

@@ -80,7 +80,7 @@ func TestReturns(t *testing.T) {
 			if now.State != c.state || (receipts[id].Verdict == reconcile.ReturnedRefund) != (c.verdict == reconcile.ReturnedRefund) {
 				t.Errorf("the line is %s, the credit %s", now.State, receipts[id].Verdict)
 			}
-			found, _, err := h.reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
+			found, _, err := h.reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
 			if h.must(err); len(found) > 0 != (c.finding != none) {
 				t.Errorf("findings: %v", found)
 			}
@@ -106,7 +106,7 @@ func TestTwoMayHaveComeBack(t *testing.T) {
 	tr.At = wall("2026-06-15 10:00:00")
 	e := h.sim.Credit(tr)
 	h.night("2026-06-15")
-	found, _, err := h.reconcile.Findings(ctx, reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
+	found, _, err := h.reconcile.Findings(ctx, deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
 	if h.must(err); len(found) != 1 {
 		t.Fatalf("findings: %v", found)
 	}
