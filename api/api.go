@@ -57,7 +57,8 @@ type server struct {
 	Desks
 	meters    *meters
 	foreign   *http.CrossOriginProtection
-	schemaFit atomic.Bool // it was right once; only a newer program changes it
+	find      func(*gin.Context) Caller // who sends a request
+	schemaFit atomic.Bool               // it was right once; only a newer program changes it
 }
 
 // New makes the handler of the whole service. It fails when a route has no role.
@@ -82,7 +83,7 @@ func newServer(d Desks) (*server, error) {
 	if d.PersonHeader == "" {
 		d.PersonHeader = DefaultPersonHeader
 	}
-	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
+	s := &server{Desks: d, foreign: http.NewCrossOriginProtection(), find: anybody}
 	var err error
 	s.meters, err = s.newMeters()
 	return s, err
@@ -128,7 +129,7 @@ var headers = map[string]string{
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.
 func (s *server) open(c *gin.Context) {
-	id := sqldb.NewID().String()
+	id := s.DB.NewID().String()
 	c.Set(requestID, id)
 	c.Header("X-Request-Id", id)
 	for name, value := range headers {
@@ -157,6 +158,7 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		_ = connection.SetWriteDeadline(until.Add(answerGrace))
 		c.Request = c.Request.WithContext(ctx)
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
+		c.Set(callerKey, s.find(c))
 		if err := r.checkType(c.Request); err != nil {
 			s.fail(c, err)
 			return

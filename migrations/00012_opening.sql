@@ -43,3 +43,7 @@ CREATE TABLE enquiries (
     version     BIGINT       NOT NULL
 ) $TABLE;
 CREATE INDEX enquiries_by_time ON enquiries (asked_at, id);
+
+-- A refund made while its lot was sealed (条例 §35): nobody who handles it sees whose it is, or how much, before the opening.
+ALTER TABLE refunds ADD COLUMN blind SMALLINT NOT NULL DEFAULT 0;
+ALTER TABLE refund_batches ADD COLUMN blind SMALLINT NOT NULL DEFAULT 0;

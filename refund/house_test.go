@@ -219,7 +219,7 @@ func orders(credits ...bank.Entry) []refund.Order {
 func (h *house) released(credits ...bank.Entry) refund.Batch {
 	h.t.Helper()
 	ctx := context.Background()
-	s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Department: "建设工程科", Reference: "R1", Lines: orders(credits...)})
+	s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: "R1", Lines: orders(credits...)})
 	h.must(err)
 	if len(s.Faults) > 0 {
 		h.t.Fatal(s.Faults)
