@@ -17,7 +17,7 @@ import (
 // Batch is what one bank is told to pay from one parent account.
 type Batch struct {
 	ID            sqldb.ID    `json:"id"`
-	Sealed        bool        `json:"sealed"` // of sealed refunds: the total is secret, and 0.00 is signed for it
+	Sealed        bool        `json:"sealed"` // of sealed refunds: the total is secret, and none is signed
 	Number        string      `json:"number"`
 	Bank          string      `json:"bank"`
 	ParentAccount string      `json:"parent_account"`
@@ -171,7 +171,7 @@ func (s *server) signBatch(c *gin.Context, sign func(context.Context, string, re
 	if err != nil {
 		return err
 	}
-	signature := refund.Signature{Batch: id, Version: f.number("version"), Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuan("total")}
+	signature := refund.Signature{Batch: id, Version: f.number("version"), Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuanIf("total")}
 	f.done()
 	if err := f.err(); err != nil {
 		return err

@@ -20,7 +20,7 @@ type Proposal struct {
 	Bank          string         `json:"bank"`
 	ParentAccount string         `json:"parent_account"`
 	SubAccount    string         `json:"sub_account"`
-	BookingDate   deposit.Day    `json:"booking_date"`
+	BookingDate   deposit.Day    `json:"booking_date,omitempty"`
 	Serial        string         `json:"bank_serial"`
 	Received      deposit.Fen    `json:"received"`
 	PayerName     string         `json:"payer_name"`
