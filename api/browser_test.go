@@ -167,7 +167,12 @@ func quoted(text string) string {
 	return string(b)
 }
 
-func (s *screen) press(keys string) { s.t.Helper(); s.do(chromedp.KeyEvent(keys)) }
+// press presses keys once the page's scripts listen to them.
+func (s *screen) press(keys string) {
+	s.t.Helper()
+	s.until(`document.readyState === 'complete'`, "the page is not complete")
+	s.do(chromedp.KeyEvent(keys))
+}
 
 // click clicks an element once it is there.
 func (s *screen) click(selector string) {

@@ -23,7 +23,7 @@ func (s *server) getFindings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Reconcile.Findings(c.Request.Context(), q)
+	rows, next, err := s.Reconcile.Findings(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (s *server) getFindingCounts(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	codes, err := s.Reconcile.CountFindings(c.Request.Context(), q)
+	codes, err := s.Reconcile.CountFindings(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *server) getFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.Reconcile.Finding(c.Request.Context(), id)
+	v, err := s.Reconcile.Finding(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -121,16 +121,16 @@ func (s *server) moveFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	act, version, note := f.text("act", mostNumber), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	m := reconcile.FindingMove{ID: id, Act: f.text("act", mostNumber), Version: f.number("version"), Note: strings.TrimSpace(f.text("note", mostNote))}
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), id, version, act, note); err != nil {
+	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), s.sight(c), m); err != nil {
 		return err
 	}
 	s.Judge() // a contradiction that is settled sets its credit free
-	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: version + 1})
+	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: m.Version + 1})
 	return nil
 }
 
@@ -144,10 +144,10 @@ func (s *server) workOnFinding(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.work(c.Request.Context(), by, id, w); err != nil {
+	if err := s.work(c, by, id, w); err != nil {
 		return err
 	}
-	v, err := s.Reconcile.Finding(c.Request.Context(), id)
+	v, err := s.Reconcile.Finding(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (s *server) moveFindings(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.Reconcile.MoveFindings(c.Request.Context(), by, sweep); err != nil {
+	if err := s.Reconcile.MoveFindings(c.Request.Context(), by, s.sight(c), sweep); err != nil {
 		return err
 	}
 	s.Judge()

@@ -1,8 +1,9 @@
 package api
 
 import (
-	"context"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
@@ -38,18 +39,19 @@ func workOf(f *form) findingWork {
 }
 
 // work does an act on a finding.
-func (s *server) work(ctx context.Context, by string, id sqldb.ID, w findingWork) (err error) {
+func (s *server) work(c *gin.Context, by string, id sqldb.ID, w findingWork) (err error) {
+	ctx, eyes, m := c.Request.Context(), s.sight(c), reconcile.FindingMove{ID: id, Version: w.version, Act: w.act, Note: w.note}
 	switch w.act {
 	case "take":
-		err = s.Reconcile.Take(ctx, by, id, by)
+		err = s.Reconcile.Take(ctx, by, eyes, id)
 	case "comment":
-		err = s.Reconcile.CommentOn(ctx, by, id, w.note)
+		err = s.Reconcile.CommentOn(ctx, by, eyes, m)
 	case "hand_over":
-		err = s.Reconcile.HandOver(ctx, by, id, w.version, w.department, w.note)
+		err = s.Reconcile.HandOver(ctx, by, eyes, m, w.department)
 	case "refund":
-		err = s.proposeRefund(ctx, by, id, w)
+		err = s.proposeRefund(c, by, m, w)
 	default:
-		if err = s.Reconcile.MoveFinding(ctx, by, id, w.version, w.act, w.note); err == nil {
+		if err = s.Reconcile.MoveFinding(ctx, by, eyes, m); err == nil {
 			s.Judge() // a contradiction that is settled sets its credit free
 		}
 	}
@@ -58,19 +60,20 @@ func (s *server) work(ctx context.Context, by string, id sqldb.ID, w findingWork
 
 // proposeRefund puts the credit of a finding on a refund list of its own, and explains the finding by that. The list's reference is
 // the finding: said again, it is the same list.
-func (s *server) proposeRefund(ctx context.Context, by string, id sqldb.ID, w findingWork) error {
-	v, err := s.Reconcile.Finding(ctx, id)
+func (s *server) proposeRefund(c *gin.Context, by string, m reconcile.FindingMove, w findingWork) error {
+	ctx, eyes := c.Request.Context(), s.sight(c)
+	v, err := s.Reconcile.Finding(ctx, eyes, m.ID)
 	if err != nil {
 		return err
 	}
 	if v.FindingRow.Credit == 0 {
 		return deposit.Refuse(deposit.Conflict, "no_credit", "该差异不是一笔入账，没有可退付的资金")
 	}
-	if v.Version != w.version {
+	if v.Version != m.Version {
 		return sqldb.ErrStale
 	}
 	line := refund.Order{Row: 1, Credit: v.FindingRow.Credit, PayeeBank: w.payeeBank, PayeeBankCode: w.payeeBankCode}
-	order := refund.ListOrder{Department: v.Department, Reference: "finding-" + id.String(), Note: w.note, Lines: []refund.Order{line}}
+	order := refund.ListOrder{Eyes: eyes, Department: v.Department, Reference: "finding-" + m.ID.String(), Note: w.note, Lines: []refund.Order{line}}
 	done, err := s.Refund.Submit(ctx, by, order)
 	if err != nil {
 		return err
@@ -78,8 +81,9 @@ func (s *server) proposeRefund(ctx context.Context, by string, id sqldb.ID, w fi
 	if len(done.Faults) > 0 {
 		return deposit.Refuse(deposit.Conflict, done.Faults[0].Code, "不能提出退付：", done.Faults[0].Text)
 	}
+	m.Act, m.Note = "explain", "已提出退付（名单 "+done.List.Number+"）："+w.note
 	if v.State != reconcile.Open {
-		return s.Reconcile.CommentOn(ctx, by, id, "已提出退付（名单 "+done.List.Number+"）："+w.note)
+		return s.Reconcile.CommentOn(ctx, by, eyes, m)
 	}
-	return s.Reconcile.MoveFinding(ctx, by, id, w.version, "explain", "已提出退付（名单 "+done.List.Number+"）："+w.note)
+	return s.Reconcile.MoveFinding(ctx, by, eyes, m)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
+	"depositd/platform/deposit"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -28,7 +29,7 @@ func (h *house) misremitted() {
 	for i := range 2 {
 		h.json("POST", "/v1/platform/events", fmt.Sprintf(`{"number":"O%d","lot":"LC-%d","kind":"opened","happened_at":"2026-06-12T11:05:00+08:00"}`, i, i+1)).want(201, "")
 	}
-	if _, err := h.server.Reconcile.CloseDay(context.Background(), "test", "2026-06-12"); err != nil {
+	if err := h.server.Reconcile.CloseDay(context.Background(), "test", "2026-06-12"); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -87,11 +88,11 @@ func TestJourneyMisremitted(t *testing.T) {
 // settledBy holds what the journey left behind: each step a line of the audit trail by that person, and one refund.
 func (h *house) settledBy(person, state string) {
 	h.t.Helper()
-	page, _, err := h.server.Reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.WrongSubAccount})
+	page, _, err := h.server.Reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.WrongSubAccount})
 	if err != nil || len(page) != 1 || reconcile.StateName[page[0].State] != state {
 		h.t.Fatalf("%+v %v", page, err)
 	}
-	v, err := h.server.Reconcile.Finding(context.Background(), page[0].ID)
+	v, err := h.server.Reconcile.Finding(context.Background(), deposit.SightOfAll(), page[0].ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func (h *house) settledBy(person, state string) {
 	if got := strings.Join(steps, " "); got != "EXPLAINED OPEN EXPLAINED SETTLED" {
 		h.t.Errorf("the trail is %s", got)
 	}
-	lines, _, err := h.server.Refund.Lines(context.Background(), refund.LineQuery{})
+	lines, _, err := h.server.Refund.Lines(context.Background(), deposit.SightOfAll(), refund.LineQuery{})
 	if err != nil || len(lines) != 1 || lines[0].EntryID != v.FindingRow.Credit {
 		h.t.Errorf("%d refunds, %v", len(lines), err)
 	}

@@ -66,21 +66,22 @@ func (s *server) pageFindings(c *gin.Context) error {
 	}
 	b := findingQueue{Query: c.Request.URL.Query(), Asked: q}
 	if open != 0 {
-		if b.Open, err = s.drawer(c.Request.Context(), open, b.Query); err != nil {
+		if b.Open, err = s.drawer(c, open, b.Query); err != nil {
 			return err
 		}
 		if partial(c) {
 			return s.show(c, "findings", "drawer", view{Body: b.Open})
 		}
 	}
-	if err := s.fillQueue(c.Request.Context(), &b); err != nil {
+	if err := s.fillQueue(c, &b); err != nil {
 		return err
 	}
 	return s.show(c, "findings", "queue", view{Title: "差异处理", Menu: "/findings", Body: b})
 }
 
-func (s *server) fillQueue(ctx context.Context, b *findingQueue) error {
-	rows, next, err := s.Reconcile.Findings(ctx, b.Asked)
+func (s *server) fillQueue(c *gin.Context, b *findingQueue) error {
+	ctx, eyes := c.Request.Context(), s.sight(c)
+	rows, next, err := s.Reconcile.Findings(ctx, eyes, b.Asked)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (s *server) fillQueue(ctx context.Context, b *findingQueue) error {
 	}
 	counted := b.Asked
 	counted.Code, counted.After = "", ""
-	codes, err := s.Reconcile.CountFindings(ctx, counted)
+	codes, err := s.Reconcile.CountFindings(ctx, eyes, counted)
 	if err != nil {
 		return err
 	}
@@ -129,13 +130,13 @@ func (s *server) offices(ctx context.Context) ([]string, error) {
 	return all, err
 }
 
-func (s *server) drawer(ctx context.Context, id sqldb.ID, query url.Values) (*findingDrawer, error) {
-	v, err := s.Reconcile.Finding(ctx, id)
+func (s *server) drawer(c *gin.Context, id sqldb.ID, query url.Values) (*findingDrawer, error) {
+	v, err := s.Reconcile.Finding(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return nil, err
 	}
 	d := &findingDrawer{FindingView: v, Query: query, Acts: choicesOf(v)}
-	d.Offices, err = s.offices(ctx)
+	d.Offices, err = s.offices(c.Request.Context())
 	return d, err
 }
 
@@ -185,7 +186,7 @@ func (s *server) actOnFinding(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.work(c.Request.Context(), by, id, w); err != nil {
+	if err := s.work(c, by, id, w); err != nil {
 		return err
 	}
 	query := c.Request.URL.Query()
@@ -193,7 +194,7 @@ func (s *server) actOnFinding(c *gin.Context) error {
 	if !partial(c) {
 		return seeOther(c, "/findings?"+query.Encode())
 	}
-	d, err := s.drawer(c.Request.Context(), id, query)
+	d, err := s.drawer(c, id, query)
 	if err != nil {
 		return err
 	}
@@ -222,7 +223,7 @@ func (s *server) exportFindings(c *gin.Context) error {
 	q.After, q.Limit = "", 0
 	book := sheet.NewExport("差异", findingColumns)
 	for rows := 0; ; {
-		page, next, err := s.Reconcile.Findings(c.Request.Context(), q)
+		page, next, err := s.Reconcile.Findings(c.Request.Context(), s.sight(c), q)
 		if err != nil {
 			return err
 		}

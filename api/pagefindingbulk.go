@@ -37,13 +37,13 @@ func (s *server) previewBulk(c *gin.Context) error {
 		return err
 	}
 	b := findingBulk{Query: c.Request.URL.Query(), Filters: s.filterLines(q), IDs: q.IDs, Acts: bulkActs}
-	codes, err := s.Reconcile.CountFindings(c.Request.Context(), q)
+	codes, err := s.Reconcile.CountFindings(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
 	b.Counts = countsOf(codes)
 	q.Limit = bulkShown
-	if b.First, _, err = s.Reconcile.Findings(c.Request.Context(), q); err != nil {
+	if b.First, _, err = s.Reconcile.Findings(c.Request.Context(), s.sight(c), q); err != nil {
 		return err
 	}
 	return s.show(c, "bulk", "", view{Title: "批量处理", Menu: "/findings", Body: b})
@@ -102,7 +102,7 @@ func (s *server) actInBulk(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.Reconcile.MoveFindings(c.Request.Context(), by, sweep); err != nil {
+	if err := s.Reconcile.MoveFindings(c.Request.Context(), by, s.sight(c), sweep); err != nil {
 		return err
 	}
 	s.Judge()

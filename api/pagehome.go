@@ -63,7 +63,7 @@ func (s *server) overview(c *gin.Context) (*reconcile.Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Reconcile.Overview(c.Request.Context(), day)
+	return s.Reconcile.Overview(c.Request.Context(), s.sight(c), day)
 }
 
 // pageHome shows how things stand: balances, what is open, what is due, the pools, the banks, and the month.
@@ -84,7 +84,7 @@ func (s *server) pageHome(c *gin.Context) error {
 	if h.Heard, err = s.lastHeard(ctx); err != nil {
 		return err
 	}
-	if h.Due, err = s.dueSoon(ctx); err != nil {
+	if h.Due, err = s.dueSoon(ctx, s.sight(c)); err != nil {
 		return err
 	}
 	if h.Pools, err = s.poolCards(ctx); err != nil {
@@ -112,8 +112,8 @@ func (s *server) lastHeard(ctx context.Context) (all []heard, err error) {
 }
 
 // dueSoon counts what has to go back within the week, and what should have long ago.
-func (s *server) dueSoon(ctx context.Context) ([]due, error) {
-	o, err := s.Refund.DueWithin(ctx, "", defaultAhead)
+func (s *server) dueSoon(ctx context.Context, eyes deposit.Sight) ([]due, error) {
+	o, err := s.Refund.DueWithin(ctx, eyes, "", defaultAhead)
 	overdue, today, week, stale := due{Name: "已逾期", Tone: "bad"}, due{Name: "今日到期", Tone: "warn"}, due{Name: "7 日内到期"}, due{Name: "沉淀（90 日以上）", Tone: "bad"}
 	add := func(d *due, amount deposit.Fen) {
 		d.Count++
@@ -164,7 +164,7 @@ func (s *server) poolCards(ctx context.Context) ([]poolCard, error) {
 }
 
 // monthCharts draws the thirty days: what was found, by reason; how much of the statements was pushed; how long people took.
-func monthCharts(until deposit.Day, days []reconcile.DayFigures) []chart {
+func monthCharts(until deposit.Day, days []reconcile.MonthDay) []chart {
 	found, pushed, took := newChart("差异（笔）", until), newChart("到账通知与对账单（笔）", until), newChart("处理用时（小时，中位数）", until)
 	totals := map[reconcile.Code]int64{}
 	for _, d := range days {

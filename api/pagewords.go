@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"depositd/bank"
@@ -32,6 +34,7 @@ func (s *server) words() template.FuncMap {
 		"colour":  platform.PoolColour.Chinese,
 		"join":    strings.Join,
 		"step":    stepName,
+		"coded":   func(text string) string { return coded().Replace(text) },
 		"but":     butWith,
 		"count":   func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent": func(part, whole int64) int64 { return 100 * part / max(1, whole) },
@@ -102,6 +105,17 @@ func stepName(step reconcile.FindingStep) string {
 	}
 	return "重新判定"
 }
+
+// coded replaces codes in a text of the audit trail by their names.
+var coded = sync.OnceValue(func() *strings.Replacer {
+	all := reconcile.AllCodes()
+	slices.SortFunc(all, func(a, b reconcile.Code) int { return len(b) - len(a) }) // the longer one first, where one begins with the other
+	var pairs []string
+	for _, code := range all {
+		pairs = append(pairs, string(code), code.Name())
+	}
+	return strings.NewReplacer(pairs...)
+})
 
 // butWith is a query with one parameter set, or taken away where the value is empty. The cursor never stays: it belongs to
 // what was asked before.

@@ -20,7 +20,7 @@ func (s *server) getReport(c *gin.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
 	}
-	report, err := s.Reconcile.Report(c.Request.Context(), day)
+	report, err := s.Reconcile.Report(c.Request.Context(), s.sight(c), day)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *server) getCredit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	credit, err := s.Reconcile.Credit(c.Request.Context(), id)
+	credit, err := s.Reconcile.Credit(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}

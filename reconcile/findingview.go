@@ -58,9 +58,9 @@ const (
 	StepChanged  StepKind = "CHANGED" // the service found something else
 )
 
-// Finding shows one finding; NotFound "finding_unknown".
-func (d *Desk) Finding(ctx context.Context, id sqldb.ID) (*FindingView, error) {
-	rows, err := findingRows(ctx, d.db, "WHERE f.id = ?", id)
+// Finding shows one finding; NotFound "finding_unknown" where it is none or may not be seen.
+func (d *Desk) Finding(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*FindingView, error) {
+	rows, err := findingRows(ctx, d.db, eyes, "f.id = ?", "", id)
 	if err == nil && len(rows) == 0 {
 		err = deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
 	}
@@ -69,7 +69,7 @@ func (d *Desk) Finding(ctx context.Context, id sqldb.ID) (*FindingView, error) {
 	}
 	kept, err := findings.One(ctx, d.db, "WHERE id = ?", id)
 	if err != nil {
-		return nil, noFinding(err)
+		return nil, err
 	}
 	v := &FindingView{FindingRow: rows[0], Compared: []Compared{}, History: []FindingStep{}}
 	age, err := d.ageing(ctx)
@@ -78,7 +78,7 @@ func (d *Desk) Finding(ctx context.Context, id sqldb.ID) (*FindingView, error) {
 	}
 	v.AgeDays = age(v.Day)
 	if v.FindingRow.Credit != 0 {
-		if v.Entry, err = d.Credit(ctx, v.FindingRow.Credit); err != nil {
+		if v.Entry, err = d.Credit(ctx, eyes, v.FindingRow.Credit); err != nil {
 			return nil, err
 		}
 	}
@@ -98,7 +98,7 @@ func (d *Desk) viewSides(ctx context.Context, v *FindingView, f *Finding) error 
 	if held != nil {
 		v.LotName = held.LotName
 	}
-	if f.SuggestedBid == 0 || v.Entry == nil {
+	if v.SuggestedLot == "" || v.Entry == nil { // none, or one that may not be seen
 		return nil
 	}
 	meant, err := d.ledger(ctx, v, 0, f.SuggestedBid)

@@ -16,7 +16,8 @@ type Overview struct {
 	Day     deposit.Day  `json:"day"` // the last one that was compared; "" before the first
 	Banks   []BankReport `json:"banks"`
 	Backlog []Backlog    `json:"backlog"`
-	Month   []DayFigures `json:"month"` // oldest first; days on which nothing was found or booked are left out
+	Sealed  *SealedPart  `json:"sealed,omitempty"`
+	Month   []MonthDay   `json:"month"` // oldest first; days on which nothing was found or booked are left out
 }
 
 // Backlog is what is open under one code, by its age in working days.
@@ -36,8 +37,8 @@ type Age struct {
 // Ages are the bands, the youngest first: until the next working day, then T+3, T+7 and beyond.
 var Ages = [...]Age{{"T+1 内", 1}, {"T+3 内", 3}, {"T+7 内", 7}, {"超过 T+7", 1 << 30}}
 
-// DayFigures is what was found and booked on a day.
-type DayFigures struct {
+// MonthDay is what was found and booked on a day; of days on which a lot was sealed that still is, nothing was booked to be told.
+type MonthDay struct {
 	Day       deposit.Day    `json:"day"`
 	Findings  map[Code]int64 `json:"findings"`
 	Notices   int64          `json:"notices"`    // entries that were pushed
@@ -50,7 +51,7 @@ type DayFigures struct {
 const monthDays = 30
 
 // Overview reads how things stand. The day is the last that was compared, unless another is asked for.
-func (d *Desk) Overview(ctx context.Context, day deposit.Day) (o *Overview, err error) {
+func (d *Desk) Overview(ctx context.Context, eyes deposit.Sight, day deposit.Day) (o *Overview, err error) {
 	if day == "" {
 		if day, err = d.lastDay(ctx); err != nil {
 			return nil, err
@@ -58,9 +59,9 @@ func (d *Desk) Overview(ctx context.Context, day deposit.Day) (o *Overview, err 
 	}
 	o = &Overview{Day: day, Banks: []BankReport{}}
 	err = together(
-		func() (err error) { o.Banks, err = d.proofs(ctx, day); return err },
-		func() (err error) { o.Backlog, err = d.Backlog(ctx); return err },
-		func() (err error) { o.Month, err = d.month(ctx, day); return err })
+		func() (err error) { o.Banks, o.Sealed, err = d.proofs(ctx, eyes, day); return err },
+		func() (err error) { o.Backlog, err = d.Backlog(ctx, eyes); return err },
+		func() (err error) { o.Month, err = d.month(ctx, eyes, day); return err })
 	return o, err
 }
 
@@ -72,34 +73,34 @@ func (d *Desk) lastDay(ctx context.Context) (deposit.Day, error) {
 	return deposit.DayOf(d.db.Now()), nil
 }
 
-// proofs are the bank reports of a day, without its findings.
-func (d *Desk) proofs(ctx context.Context, day deposit.Day) ([]BankReport, error) {
-	books, err := d.books(ctx, day)
-	all := make([]BankReport, 0, len(books))
-	for _, b := range books {
-		fig, err := d.look(ctx, b, day)
-		if err != nil {
-			return nil, err
-		}
-		one, err := d.bankReport(ctx, fig)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, one)
+// proofs are the bank reports of a day and what is told of sealed lots, as Report has them, without its findings.
+func (d *Desk) proofs(ctx context.Context, eyes deposit.Sight, day deposit.Day) (banks []BankReport, sealed *SealedPart, err error) {
+	since, err := platform.SealedSince(ctx, d.db)
+	if err != nil {
+		return nil, nil, err
 	}
-	return all, err
+	banks = []BankReport{}
+	if eyes.Everything() {
+		if banks, err = d.bankReports(ctx, day, since.Before(day.Add(1).Start())); err != nil {
+			return nil, nil, err
+		}
+	}
+	sealed, err = d.sealedPart(ctx, eyes)
+	return banks, sealed, err
 }
 
 // Backlog counts what somebody still has to see to, by code, the most first.
-func (d *Desk) Backlog(ctx context.Context) ([]Backlog, error) {
+func (d *Desk) Backlog(ctx context.Context, eyes deposit.Sight) ([]Backlog, error) {
 	type row struct {
 		code   Code
 		day    deposit.Day
 		n      int64
 		amount deposit.Fen
 	}
+	seen, args := findingSeen(eyes)
 	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.code, &r.day, &r.n, &r.amount} },
-		"SELECT code, day, COUNT(*), SUM(amount) FROM findings WHERE state IN ('OPEN','EXPLAINED') GROUP BY code, day ORDER BY code, day")
+		"SELECT f.code, f.day, COUNT(*), SUM(f.amount) FROM findings AS f LEFT JOIN entries AS e ON e.id = f.subject WHERE f.state IN ('OPEN','EXPLAINED') AND "+seen+
+			" GROUP BY f.code, f.day ORDER BY f.code, f.day", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (d *Desk) Backlog(ctx context.Context) ([]Backlog, error) {
 		one := &all[len(all)-1]
 		one.Findings += r.n
 		one.Amount += r.amount
-		one.Ages[bandOf(age(r.day))] += r.n
+		one.Ages[ageOf(age(r.day))] += r.n
 	}
 	slices.SortStableFunc(all, func(a, b Backlog) int {
 		return cmp.Or(cmp.Compare(b.Findings, a.Findings), cmp.Compare(slices.Index(codes, a.Code), slices.Index(codes, b.Code)))
@@ -123,8 +124,8 @@ func (d *Desk) Backlog(ctx context.Context) ([]Backlog, error) {
 	return all, nil
 }
 
-// bandOf is the band that so many working days fall into.
-func bandOf(days int) int {
+// ageOf is the band that so many working days fall into.
+func ageOf(days int) int {
 	return slices.IndexFunc(Ages[:], func(a Age) bool { return days <= a.Most })
 }
 
@@ -151,70 +152,88 @@ func (d *Desk) ageing(ctx context.Context) (func(deposit.Day) int, error) {
 }
 
 // month reads the days up to the given one.
-func (d *Desk) month(ctx context.Context, until deposit.Day) ([]DayFigures, error) {
-	since, byDay := until.Add(1-monthDays), map[deposit.Day]*DayFigures{}
-	at := func(day deposit.Day) *DayFigures {
+func (d *Desk) month(ctx context.Context, eyes deposit.Sight, until deposit.Day) ([]MonthDay, error) {
+	since, byDay := until.Add(1-monthDays), map[deposit.Day]*MonthDay{}
+	at := func(day deposit.Day) *MonthDay {
 		if byDay[day] == nil {
-			byDay[day] = &DayFigures{Day: day, Findings: map[Code]int64{}}
+			byDay[day] = &MonthDay{Day: day, Findings: map[Code]int64{}}
 		}
 		return byDay[day]
 	}
-	for _, read := range []func(context.Context, deposit.Day, deposit.Day, func(deposit.Day) *DayFigures) error{d.foundDaily, d.bookedDaily, d.settledDaily} {
-		if err := read(ctx, since, until, at); err != nil {
+	m := monthReading{d, eyes, since, until, at}
+	for _, read := range []func(context.Context) error{m.found, m.booked, m.settled} {
+		if err := read(ctx); err != nil {
 			return nil, err
 		}
 	}
-	all := make([]DayFigures, 0, len(byDay))
+	all := make([]MonthDay, 0, len(byDay))
 	for _, one := range byDay {
 		all = append(all, *one)
 	}
-	slices.SortFunc(all, func(a, b DayFigures) int { return cmp.Compare(a.Day, b.Day) })
+	slices.SortFunc(all, func(a, b MonthDay) int { return cmp.Compare(a.Day, b.Day) })
 	return all, nil
 }
 
-func (d *Desk) foundDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+// monthReading reads the parts of some days.
+type monthReading struct {
+	desk         *Desk
+	eyes         deposit.Sight
+	since, until deposit.Day
+	at           func(deposit.Day) *MonthDay
+}
+
+func (m *monthReading) found(ctx context.Context) error {
 	type row struct {
 		day  deposit.Day
 		code Code
 		n    int64
 	}
-	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.day, &r.code, &r.n} },
-		"SELECT day, code, COUNT(*) FROM findings WHERE day >= ? AND day <= ? AND state <> 'CLEARED' GROUP BY day, code", since, until)
+	seen, args := findingSeen(m.eyes)
+	rows, err := sqldb.Select(ctx, m.desk.db, func(r *row) []any { return []any{&r.day, &r.code, &r.n} },
+		"SELECT f.day, f.code, COUNT(*) FROM findings AS f LEFT JOIN entries AS e ON e.id = f.subject WHERE f.day >= ? AND f.day <= ? AND f.state <> 'CLEARED' AND "+seen+" GROUP BY f.day, f.code",
+		append([]any{m.since, m.until}, args...)...)
 	for _, r := range rows {
-		at(r.day).Findings[r.code] = r.n
+		m.at(r.day).Findings[r.code] = r.n
 	}
 	return err
 }
 
-func (d *Desk) bookedDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+// booked tells of the days before the first lot was announced that is sealed: later counts could be of its bidders.
+func (m *monthReading) booked(ctx context.Context) error {
+	sealed, err := platform.SealedSince(ctx, m.desk.db)
+	if err != nil || !m.eyes.Everything() {
+		return err
+	}
 	type row struct {
 		day             deposit.Day
 		notices, stated int64
 	}
-	rows, err := sqldb.Select(ctx, d.db, func(r *row) []any { return []any{&r.day, &r.notices, &r.stated} },
+	rows, err := sqldb.Select(ctx, m.desk.db, func(r *row) []any { return []any{&r.day, &r.notices, &r.stated} },
 		"SELECT c.day, SUM(c.notice_count), SUM(COALESCE(s.credit_count + s.debit_count, 0)) FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id "+
-			"WHERE c.day >= ? AND c.day <= ? GROUP BY c.day", since, until)
+			"WHERE c.day >= ? AND c.day <= ? AND c.day < ? GROUP BY c.day", m.since, m.until, deposit.DayOf(sealed))
 	for _, r := range rows {
-		at(r.day).Notices, at(r.day).Statement = r.notices, r.stated
+		m.at(r.day).Notices, m.at(r.day).Statement = r.notices, r.stated
 	}
 	return err
 }
 
-// settledDaily tells how long people took: by the day of the settling, the middle one of the times since the finding.
-func (d *Desk) settledDaily(ctx context.Context, since, until deposit.Day, at func(deposit.Day) *DayFigures) error {
+// settled tells how long people took: by the day of the settling, the middle one of the times since the finding.
+func (m *monthReading) settled(ctx context.Context) error {
 	took := map[deposit.Day][]time.Duration{}
 	type row struct{ found, settled time.Time }
-	err := sqldb.Stream(ctx, d.db, func(r *row) []any { return []any{sqldb.Wall(&r.found), sqldb.Wall(&r.settled)} },
+	seen, args := findingSeen(m.eyes)
+	err := sqldb.Stream(ctx, m.desk.db, func(r *row) []any { return []any{sqldb.Wall(&r.found), sqldb.Wall(&r.settled)} },
 		func(r *row) error {
 			day := deposit.DayOf(r.settled)
 			took[day] = append(took[day], r.settled.Sub(r.found))
 			return nil
 		},
-		"SELECT f.found_at, e.at FROM events AS e JOIN findings AS f ON f.id = e.row_id WHERE e.at >= ? AND e.at < ? AND e.table_name = 'findings' AND e.became = 'SETTLED'",
-		sqldb.At(since.Start()), sqldb.At(until.Add(1).Start()))
+		"SELECT f.found_at, v.at FROM events AS v JOIN findings AS f ON f.id = v.row_id LEFT JOIN entries AS e ON e.id = f.subject "+
+			"WHERE v.at >= ? AND v.at < ? AND v.table_name = 'findings' AND v.became = 'SETTLED' AND "+seen,
+		append([]any{sqldb.At(m.since.Start()), sqldb.At(m.until.Add(1).Start())}, args...)...)
 	for day, all := range took {
 		slices.Sort(all)
-		at(day).Settled, at(day).HoursHalf = int64(len(all)), all[len(all)/2].Hours()
+		m.at(day).Settled, m.at(day).HoursHalf = int64(len(all)), all[len(all)/2].Hours()
 	}
 	return err
 }

@@ -30,9 +30,9 @@ const (
 	mostChosen   = 1000
 )
 
-// where is the condition of the query, its arguments, and the joins it needs.
-func (q *FindingQuery) where() (joins, text string, args []any) {
-	parts := []string{"1 = 1"}
+// where is the condition of the query and its arguments.
+func (q *FindingQuery) where() (text string, args []any) {
+	parts := []string{"f.id <> 0"}
 	only := func(wanted bool, text string, values ...any) {
 		if wanted {
 			parts, args = append(parts, text), append(args, values...)
@@ -52,7 +52,6 @@ func (q *FindingQuery) where() (joins, text string, args []any) {
 		only(true, "f.id IN "+sqldb.In(len(keys)), keys...)
 	}
 	if q.Search != "" {
-		joins = findingSubjects
 		text := "INSTR(e.sub_account, ?) > 0 OR INSTR(e.serial, ?) > 0 OR INSTR(e.payer_name, ?) > 0 OR INSTR(l.number, ?) > 0 OR INSTR(b.bidder, ?) > 0"
 		args = append(args, q.Search, q.Search, q.Search, q.Search, q.Search)
 		if fen, err := deposit.ParseBalance(strings.ReplaceAll(q.Search, ",", "")); err == nil {
@@ -60,18 +59,18 @@ func (q *FindingQuery) where() (joins, text string, args []any) {
 		}
 		parts = append(parts, "("+text+")")
 	}
-	return joins, "WHERE " + strings.Join(parts, " AND "), args
+	return strings.Join(parts, " AND "), args
 }
 
-// Findings lists findings, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
-func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow, next string, err error) {
+// Findings lists the findings that may be seen, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
+func (d *Desk) Findings(ctx context.Context, eyes deposit.Sight, q FindingQuery) (page []FindingRow, next string, err error) {
 	if q.Limit <= 0 || q.Limit > mostFindings {
 		q.Limit = mostFindings
 	}
 	if err := q.check(); err != nil {
 		return nil, "", err
 	}
-	_, where, args := q.where()
+	where, args := q.where()
 	if q.After != "" {
 		day, id, err := readCursor(q.After)
 		if err != nil {
@@ -79,7 +78,7 @@ func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow,
 		}
 		where, args = where+" AND (f.day < ? OR f.day = ? AND f.id < ?)", append(args, day, day, id)
 	}
-	page, err = findingRows(ctx, d.db, where+" ORDER BY f.day DESC, f.id DESC LIMIT ?", append(args, q.Limit+1)...)
+	page, err = findingRows(ctx, d.db, eyes, where, "ORDER BY f.day DESC, f.id DESC LIMIT ?", append(args, q.Limit+1)...)
 	if err != nil || len(page) <= q.Limit {
 		return page, "", err
 	}
@@ -114,17 +113,22 @@ type CodeCount struct {
 }
 
 // CountFindings counts by code what Findings would list, in the order of Codes.
-func (d *Desk) CountFindings(ctx context.Context, q FindingQuery) ([]CodeCount, error) {
+func (d *Desk) CountFindings(ctx context.Context, eyes deposit.Sight, q FindingQuery) ([]CodeCount, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	return countFindings(ctx, d.db, q)
-}
-
-func countFindings(ctx context.Context, r sqldb.Reader, q FindingQuery) ([]CodeCount, error) {
-	joins, where, args := q.where()
-	all, err := sqldb.Select(ctx, r, func(c *CodeCount) []any { return []any{&c.Code, &c.Findings, &c.Amount} },
-		"SELECT f.code, COUNT(*), COALESCE(SUM(f.amount), 0) FROM findings AS f "+joins+where+" GROUP BY f.code", args...)
+	where, args := q.where()
+	seen, more := findingSeen(eyes)
+	all, err := sqldb.Select(ctx, d.db, func(c *CodeCount) []any { return []any{&c.Code, &c.Findings, &c.Amount} },
+		"SELECT f.code, COUNT(*), COALESCE(SUM(f.amount), 0) FROM findings AS f "+q.joins()+"WHERE "+where+" AND "+seen+" GROUP BY f.code", append(args, more...)...)
 	slices.SortFunc(all, func(a, b CodeCount) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
 	return append([]CodeCount{}, all...), err
+}
+
+// joins are the tables that counting needs: what is searched for stands in all of them, what may be seen in the entries.
+func (q *FindingQuery) joins() string {
+	if q.Search != "" {
+		return findingSubjects
+	}
+	return "LEFT JOIN entries AS e ON e.id = f.subject "
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -163,6 +164,9 @@ var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, 
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }
+
+// AllCodes lists every code that has a name, those that are only reasons among them.
+func AllCodes() []Code { return slices.Sorted(maps.Keys(meanings)) }
 
 // joinCodes writes reasons as they stand in files and rows: "LATE_CREDIT;NAME_VARIANT".
 func joinCodes(codes []Code) string {

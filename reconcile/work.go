@@ -12,25 +12,25 @@ import (
 
 // What people do about findings, beside moving them: each is a line of the audit trail, and none changes what was found.
 
-// CommentOn adds a remark to a finding.
-func (d *Desk) CommentOn(ctx context.Context, by string, id sqldb.ID, note string) error {
-	return d.noteOn(ctx, by, id, StepComment, note)
+// CommentOn adds a remark to a finding that the person may see.
+func (d *Desk) CommentOn(ctx context.Context, by string, eyes deposit.Sight, m FindingMove) error {
+	return d.noteOn(ctx, by, eyes, m, StepComment)
 }
 
-// Take makes a person the one who sees to a finding.
-func (d *Desk) Take(ctx context.Context, by string, id sqldb.ID, owner string) error {
-	return d.noteOn(ctx, by, id, StepOwner, owner)
+// Take makes the person the one who sees to a finding.
+func (d *Desk) Take(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID) error {
+	return d.noteOn(ctx, by, eyes, FindingMove{ID: id, Note: by}, StepOwner)
 }
 
-func (d *Desk) noteOn(ctx context.Context, by string, id sqldb.ID, kind StepKind, note string) error {
-	if note = strings.TrimSpace(note); note == "" {
+func (d *Desk) noteOn(ctx context.Context, by string, eyes deposit.Sight, m FindingMove, kind StepKind) error {
+	if strings.TrimSpace(m.Note) == "" {
 		return noteRequired()
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		if _, err := findings.One(ctx, tx, "WHERE id = ?", id); err != nil {
-			return noFinding(err)
+		if _, err := seenFinding(ctx, tx, eyes, m.ID); err != nil {
+			return err
 		}
-		return tx.Note(ctx, "findings", id, string(kind), note)
+		return tx.Note(ctx, "findings", m.ID, string(kind), m.Note)
 	})
 }
 
@@ -39,29 +39,29 @@ func noteRequired() error {
 }
 
 // HandOver lets another department act on a finding; ErrStale if somebody was faster.
-func (d *Desk) HandOver(ctx context.Context, by string, id sqldb.ID, version int64, department, note string) error {
+func (d *Desk) HandOver(ctx context.Context, by string, eyes deposit.Sight, m FindingMove, department string) error {
 	switch {
-	case strings.TrimSpace(note) == "":
+	case strings.TrimSpace(m.Note) == "":
 		return noteRequired()
 	case strings.TrimSpace(department) == "":
 		return deposit.Refuse(deposit.Invalid, "department_required", "请选择移交给哪个科室")
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		f, err := findings.One(ctx, tx, "WHERE id = ?", id)
+		f, err := seenFinding(ctx, tx, eyes, m.ID)
 		if err != nil {
-			return noFinding(err)
+			return err
 		}
 		if f.State == Settled || f.State == Cleared {
 			return deposit.Refuse(deposit.Conflict, "finding_done", "该差异", StateName[f.State], "，请先重新打开再移交")
 		}
-		n, err := tx.Exec(ctx, "UPDATE findings SET department = ?, version = version + 1 WHERE id = ? AND version = ?", department, id, version)
+		n, err := tx.Exec(ctx, "UPDATE findings SET department = ?, version = version + 1 WHERE id = ? AND version = ?", department, m.ID, m.Version)
 		if err != nil {
 			return err
 		}
 		if n != 1 {
 			return sqldb.ErrStale
 		}
-		return tx.Note(ctx, "findings", id, string(StepHandOver), "由 "+f.Department+" 移交 "+department+"："+note)
+		return tx.Note(ctx, "findings", m.ID, string(StepHandOver), "由 "+f.Department+" 移交 "+department+"："+m.Note)
 	})
 }
 
@@ -77,22 +77,23 @@ type Sweep struct {
 // mostSwept bounds one transaction.
 const mostSwept = 5000
 
-// MoveFindings does one act on many findings, all or none. Conflict "changed_meanwhile" where count or total are not those seen;
+// MoveFindings does one act on many findings that the person may see, all or none. Conflict "changed_meanwhile" where count or total are not those seen;
 // what closes a day, balances and chains, has to be looked at one by one: Conflict "not_in_bulk".
-func (d *Desk) MoveFindings(ctx context.Context, by string, s Sweep) error {
+func (d *Desk) MoveFindings(ctx context.Context, by string, eyes deposit.Sight, s Sweep) error {
 	if strings.TrimSpace(s.Note) == "" {
 		return noteRequired()
 	}
 	if !slices.Contains(personsActs, s.Act) {
-		return deposit.Refuse(deposit.Invalid, "act_unknown", "操作应为 confirm（确认）、explain（说明）、settle（办结）或 reopen（重新打开）")
+		return actUnknown()
 	}
 	if err := s.Query.check(); err != nil {
 		return err
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		joins, where, args := s.Query.where()
+		where, args := s.Query.where()
+		seen, more := findingSeen(eyes)
 		ids, err := sqldb.Select(ctx, tx, func(id *sqldb.ID) []any { return []any{id} },
-			"SELECT f.id FROM findings AS f "+joins+where+" ORDER BY f.id LIMIT ?", append(args, mostSwept+1)...)
+			"SELECT f.id FROM findings AS f "+s.Query.joins()+"WHERE "+where+" AND "+seen+" ORDER BY f.id LIMIT ?", append(append(args, more...), mostSwept+1)...)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ type DB struct {
 	engine engine
 	pool   *sql.DB // for reading
 	now    func() time.Time
+	draw   func() ID // makes keys
 
 	lane   chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
 	mu     sync.Mutex
@@ -61,7 +62,7 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}
-	db := &DB{engine: e, pool: readers, now: now, lane: make(chan *lane, 1), shared: mostShared}
+	db := &DB{engine: e, pool: readers, now: now, draw: NewID, lane: make(chan *lane, 1), shared: mostShared}
 	db.lane <- &lane{engine: e, pool: writers}
 	return db, nil
 }
@@ -73,6 +74,13 @@ func (db *DB) Close() error {
 	l.drop()
 	return errors.Join(l.pool.Close(), db.pool.Close())
 }
+
+// DrawKeys makes the keys of everything written from now on come from a source of the caller's, for two runs of one history to be
+// held against each other. A source that can be guessed tells how many keys were made.
+func (db *DB) DrawKeys(source func() ID) { db.draw = source }
+
+// NewID makes a key that tells nothing about the order or the number of keys.
+func (db *DB) NewID() ID { return db.draw() }
 
 // Ping asks whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.engine.classify(db.pool.PingContext(ctx)) }
@@ -104,10 +112,11 @@ type Tx struct {
 	Now time.Time // the instant of everything written in it
 
 	lane *lane
+	draw func() ID
 }
 
 // NewID makes a key that tells nothing about the order or the number of keys.
-func (tx *Tx) NewID() ID { return NewID() }
+func (tx *Tx) NewID() ID { return tx.draw() }
 
 // Exec runs one statement and gives the number of rows it matched. A caller that guards an UPDATE with its WHERE must
 // look at that number.
