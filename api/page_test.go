@@ -11,9 +11,12 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"depositd/bank"
 	"depositd/platform/people"
 	"depositd/reconcile"
 )
@@ -248,5 +251,36 @@ func TestBulk(t *testing.T) {
 		if got.Header().Get("Location") != "/findings/bulk?id=0000000000002%2C0000000000003&state=SETTLED" {
 			t.Errorf("to %s", got.Header().Get("Location"))
 		}
+	})
+}
+
+// Raw messages are shown as they came and as they were read – but of a sealed lot neither, nor that there is one.
+func TestMessagePages(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.push("msg-1", notice).want(200, "")
+		h.push("msg-2", `{"half":`).want(422, "")
+		var page MessagePage
+		h.get("/v1/messages").want(200, "").into(&page)
+		if len(page.Messages) != 2 || page.Sealed {
+			t.Fatalf("%+v", page)
+		}
+		h.page(maker, "GET", "/messages", nil).shows(200, "开放银行", "到账通知", "拒收")
+		h.page(maker, "GET", "/messages?outcome=NEW&bank=open&kind=NOTICE&day=2026-06-12", nil).shows(200, "已收")
+		at := "/" + page.Messages[slices.IndexFunc(page.Messages, func(m bank.InboxRow) bool { return m.ExternalID == "msg-1" })].ID.String()
+		h.page(maker, "GET", "/messages"+at, nil).shows(200, "聊城市东昌建设工程有限公司", "260612000000042", "&#34;bank_serial&#34;")
+		h.get("/v1/messages"+at).want(200, "")
+		h.now = h.now.Add(time.Minute)
+		h.json("PUT", "/v1/lots/LC-1", lot).want(201, "")
+		h.push("msg-3", with(notice, "000042", "000043")).want(200, "")
+		if h.get("/v1/messages").want(200, "").into(&page); len(page.Messages) != 2 || !page.Sealed {
+			t.Errorf("a notice of a sealed time is listed: %+v", page)
+		}
+		id := h.kept()[2].ID.String()
+		sealed := h.page(maker, "GET", "/messages/"+id, nil).shows(200, "开标前不显示内容")
+		if strings.Contains(sealed.Body.String(), "东昌建设") {
+			t.Error("the page tells the payer")
+		}
+		h.get("/v1/messages/"+id).want(200, "")
+		h.get("/v1/messages/0000000000002").want(404, "message_unknown")
 	})
 }

@@ -111,9 +111,7 @@ func (s *server) fillQueue(c *gin.Context, b *findingQueue) error {
 	if b.Asked.Code != "" {
 		b.Chosen = countsOf(slices.DeleteFunc(slices.Clone(codes), func(c reconcile.CodeCount) bool { return c.Code != b.Asked.Code }))
 	}
-	for _, one := range s.Banks.All() {
-		b.Banks = append(b.Banks, bankChoice{one.Code, one.Name})
-	}
+	b.Banks = s.bankChoices()
 	b.Offices, err = s.offices(ctx)
 	return err
 }

@@ -35,6 +35,8 @@ func (s *server) words() template.FuncMap {
 		"join":    strings.Join,
 		"step":    stepName,
 		"coded":   func(text string) string { return coded().Replace(text) },
+		"kind":    func(kind string) string { return messageKinds[kind] },
+		"outcome": func(o bank.Outcome) string { return messageOutcomes[o] },
 		"but":     butWith,
 		"count":   func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent": func(part, whole int64) int64 { return 100 * part / max(1, whole) },
@@ -86,7 +88,7 @@ func clockOf(t, now time.Time) string {
 }
 
 // sourceNames say where a booking was seen.
-var sourceNames = map[string]string{"NOTICE": "到账通知", "STATEMENT": "对账单", bank.ByHTTP: "接口", bank.ByTCP: "专线"}
+var sourceNames = map[string]string{"NOTICE": "到账通知", "STATEMENT": "对账单", bank.ByHTTP: "接口", bank.ByTCP: "专线", "FILE": "文件"}
 
 // stepName says what a step of a finding's history was.
 func stepName(step reconcile.FindingStep) string {

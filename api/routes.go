@@ -80,6 +80,8 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/platform/events", machine, s.postEvent, jsonType, maxOrder, shortly},
 		{"GET", "/v1/reports/:day", readers, s.getReport, "", 0, awhile},
 		{"GET", "/v1/overview", readers, s.getOverview, "", 0, awhile},
+		{"GET", "/v1/messages", wholeCentre, s.getMessages, "", 0, shortly},
+		{"GET", "/v1/messages/:id", wholeCentre, s.getMessage, "", 0, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
 		{"GET", "/v1/pools", readers, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},

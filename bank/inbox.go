@@ -37,6 +37,7 @@ type InboxQuery struct {
 	Kind    string
 	Outcome Outcome
 	Day     deposit.Day // on which it came
+	Until   time.Time   // of notices that were taken, only those that came before; zero: all
 	After   string      // the cursor of the page before
 	Limit   int         // at most mostMessages
 }
@@ -60,6 +61,7 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 	if q.Day != "" {
 		only(true, "received_at >= ? AND received_at < ?", sqldb.At(q.Day.Start()), sqldb.At(q.Day.Add(1).Start()))
 	}
+	only(!q.Until.IsZero(), "(kind <> 'NOTICE' OR outcome = 'REFUSED' OR received_at < ?)", sqldb.At(q.Until))
 	if q.After != "" {
 		at, id, err := readPlace(q.After)
 		if err != nil {
