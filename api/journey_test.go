@@ -98,6 +98,9 @@ func (h *house) settledBy(person, state string) {
 	}
 	var steps []string
 	for _, step := range v.History {
+		if step.Kind != reconcile.StepMoved {
+			continue
+		}
 		steps = append(steps, step.Became)
 		if step.By != person {
 			h.t.Errorf("%s by %s", step.Became, step.By)

@@ -177,6 +177,7 @@ func (s *server) pageRoutes(readers []Role) []Route {
 		},
 		s.doorPages(),
 		s.findingPages(readers),
+		s.refundPages(readers),
 		[]Route{
 			{"GET", "/messages", wholeCentre, s.pageMessages, "", 0, shortly},
 			{"GET", "/messages/:id", wholeCentre, s.pageMessage, "", 0, shortly},

@@ -13,6 +13,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 // words are what templates say things by: money, times and names are written here and nowhere else, never by a script.
@@ -30,16 +31,19 @@ func (s *server) words() template.FuncMap {
 		"states": func() []string {
 			return []string{reconcile.Open, reconcile.Explained, reconcile.Settled, reconcile.Cleared}
 		},
-		"came":    func(source string) string { return sourceNames[source] },
-		"colour":  platform.PoolColour.Chinese,
-		"join":    strings.Join,
-		"step":    stepName,
-		"coded":   func(text string) string { return coded().Replace(text) },
-		"kind":    func(kind string) string { return messageKinds[kind] },
-		"outcome": func(o bank.Outcome) string { return messageOutcomes[o] },
-		"but":     butWith,
-		"count":   func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
-		"percent": func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"came":     func(source string) string { return sourceNames[source] },
+		"colour":   platform.PoolColour.Chinese,
+		"join":     strings.Join,
+		"step":     stepName,
+		"coded":    func(text string) string { return coded().Replace(text) },
+		"left":     daysLeft,
+		"tone":     func(state refund.State) string { return tones[state] },
+		"weekdays": func() []string { return []string{"周一", "周二", "周三", "周四", "周五", "周六", "周日"} },
+		"kind":     func(kind string) string { return messageKinds[kind] },
+		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
+		"but":      butWith,
+		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
+		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },
 		"department": func(name string) string {
 			if name == "" {
 				return "未定"
@@ -118,6 +122,22 @@ var coded = sync.OnceValue(func() *strings.Replacer {
 	}
 	return strings.NewReplacer(pairs...)
 })
+
+// told is a word with the class of its tone.
+type told struct{ Text, Tone string }
+
+// daysLeft says how near a day is; nothing of what has none, or is done with.
+func daysLeft(n *int) *told {
+	switch {
+	case n == nil:
+		return nil
+	case *n < 0:
+		return &told{fmt.Sprint("逾期 ", -*n, " 天"), "bad"}
+	case *n == 0:
+		return &told{"今日到期", "warn"}
+	}
+	return &told{fmt.Sprint("剩 ", *n, " 天"), ""}
+}
 
 // butWith is a query with one parameter set, or taken away where the value is empty. The cursor never stays: it belongs to
 // what was asked before.

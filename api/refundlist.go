@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"mime"
@@ -169,35 +170,50 @@ func readTable(c *gin.Context, kind string) (*sheet.Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	return tableOf(raw, kind)
+}
+
+func tableOf(raw []byte, kind string) (*sheet.Table, error) {
 	if kind == csvType {
 		return sheet.ReadCSV(raw, listColumns)
 	}
 	return sheet.ReadXLSX(raw, listSheet, listColumns)
 }
 
-// submit submits the lines that could be read, and answers. faults are of those that could not be; with them nothing is stored unless the
-// right lines alone are wanted, but the others are looked at all the same, so that everything is told at once.
+// submit submits the lines that could be read, and answers.
 func (s *server) submit(c *gin.Context, by string, order refund.ListOrder, faults []ListFault, table *sheet.Table) error {
-	var done refund.Submission
+	done, all, err := s.takeList(c.Request.Context(), by, order, faults)
+	if err != nil {
+		if table == nil && len(faults) == 0 {
+			return inBody(err)
+		}
+		return err
+	}
+	if refused(&order, &done, all) {
+		return s.refuseList(c, all, len(done.Lines), table)
+	}
+	return s.answerList(c, &order, &done, all)
+}
+
+// takeList submits the lines that could be read. faults are of those that could not be; with them nothing is stored unless the right
+// lines alone are wanted, but the others are looked at all the same, so that everything is told at once, in the order of the rows.
+func (s *server) takeList(ctx context.Context, by string, order refund.ListOrder, faults []ListFault) (done refund.Submission, all []ListFault, err error) {
 	if len(faults) == 0 || len(order.Lines) > 0 {
-		asked := order
-		asked.DryRun = order.DryRun || len(faults) > 0 && !order.ValidOnly
-		var err error
-		if done, err = s.Refund.Submit(c.Request.Context(), by, asked); err != nil {
-			if table == nil && len(faults) == 0 {
-				return inBody(err)
-			}
-			return err
+		order.DryRun = order.DryRun || len(faults) > 0 && !order.ValidOnly
+		if done, err = s.Refund.Submit(ctx, by, order); err != nil {
+			return done, nil, err
 		}
 	}
 	for _, f := range done.Faults {
 		faults = append(faults, faultOf(f))
 	}
 	slices.SortStableFunc(faults, func(a, b ListFault) int { return cmp.Compare(a.Row, b.Row) })
-	if len(faults) > 0 && (!order.ValidOnly || len(done.Lines) == 0) {
-		return s.refuseList(c, faults, len(done.Lines), table)
-	}
-	return s.answerList(c, &order, &done, faults)
+	return done, faults, nil
+}
+
+// refused says that nothing of a list is taken.
+func refused(order *refund.ListOrder, done *refund.Submission, faults []ListFault) bool {
+	return len(faults) > 0 && (!order.ValidOnly || len(done.Lines) == 0)
 }
 
 func (s *server) answerList(c *gin.Context, order *refund.ListOrder, done *refund.Submission, faults []ListFault) error {

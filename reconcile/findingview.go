@@ -200,3 +200,9 @@ func (d *Desk) Owners(ctx context.Context, ids []sqldb.ID) (map[sqldb.ID]string,
 
 // Ageing counts the working days from a day to today, by the calendar; today is T+0, and what is older than 60 is 60.
 func (d *Desk) Ageing(ctx context.Context) (func(deposit.Day) int, error) { return d.ageing(ctx) }
+
+// Workdays says which days are working days, by the calendar; a day of a year that is not published yet is one if it is no weekend.
+func (d *Desk) Workdays(ctx context.Context) (func(deposit.Day) bool, error) {
+	calendar, err := platform.Calendar(ctx, d.db)
+	return func(day deposit.Day) bool { works, _ := calendar.Works(day); return works }, err
+}

@@ -55,6 +55,7 @@ type LineQuery struct {
 	State      State
 	Department string
 	Batch      sqldb.ID
+	Loose      bool // in no batch
 	List       sqldb.ID
 	Credit     sqldb.ID
 	DueBy      deposit.Day // due on that day at the latest
@@ -95,6 +96,7 @@ func (d *Desk) Lines(ctx context.Context, eyes deposit.Sight, q LineQuery) (page
 	f.only(q.State != "", "state = ?", q.State)
 	f.only(q.Department != "", "department = ?", q.Department)
 	f.only(q.Batch != 0, "batch_id = ?", q.Batch)
+	f.only(q.Loose, "batch_id = 0")
 	f.only(q.List != 0, "list_id = ?", q.List)
 	f.only(q.Credit != 0, "entry_id = ?", q.Credit)
 	f.only(q.DueBy != "", "due_on <> '' AND due_on <= ?", string(q.DueBy))

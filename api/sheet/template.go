@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"depositd/platform/deposit"
 )
 
 // templateRows is how many rows of a template are made ready to be filled in.
@@ -14,11 +16,17 @@ const templateRows = 1000
 // Template is an empty .xlsx of the columns: the table on the sheet of that name, with accounts and serials formatted as text, and
 // on another one what to write in each column. The same columns give the same bytes.
 func Template(name string, columns []Column, remarks []string) ([]byte, error) {
+	return Filled(name, columns, remarks, nil)
+}
+
+// Filled is a template in which rows are filled in already, by the columns' fields; it is read as what a person has filled in.
+func Filled(name string, columns []Column, remarks []string, rows []map[string]string) ([]byte, error) {
 	file := excelize.NewFile()
 	defer func() { _ = file.Close() }()
 	w := writer{file: file}
 	w.do(file.SetSheetName("Sheet1", name))
 	w.table(name, columns)
+	w.fill(name, columns, rows)
 	const help = "填写说明"
 	_, err := file.NewSheet(help)
 	w.do(err)
@@ -80,6 +88,25 @@ func (w *writer) table(name string, columns []Column) {
 		}
 	}
 	w.do(w.file.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
+}
+
+// fill writes the rows below the header: amounts as numbers, all else as text.
+func (w *writer) fill(name string, columns []Column, rows []map[string]string) {
+	for i, row := range rows {
+		for j := range columns {
+			text := row[columns[j].Field]
+			if text == "" {
+				continue
+			}
+			at, err := excelize.CoordinatesToCellName(j+1, i+2)
+			w.do(err)
+			if fen, err := deposit.ParseYuan(text); columns[j].Kind == Money && err == nil {
+				w.do(w.file.SetCellFloat(name, at, yuan(fen), 2, 64))
+				continue
+			}
+			w.do(w.file.SetCellStr(name, at, text))
+		}
+	}
 }
 
 func (w *writer) choice(name, letters string, words []string) {
