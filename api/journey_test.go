@@ -3,9 +3,12 @@ package api
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"depositd/platform/deposit"
@@ -113,4 +116,62 @@ func (h *house) settledBy(person, state string) {
 	if err != nil || len(lines) != 1 || lines[0].EntryID != v.FindingRow.Credit {
 		h.t.Errorf("%d refunds, %v", len(lines), err)
 	}
+}
+
+// A department uploads a list with three bad rows, mends it and submits it; finance makes a batch of it, another checks it, the leader
+// releases it; it partly fails, and what failed can be downloaded to be corrected.
+func TestJourneyRefund(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/deposit.db", with(banksYAML, "payout: gseries", "payout: delimited"))
+	h.lost(5)
+	folder := t.TempDir()
+	file := func(name string, wrong ...int) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, filled(t, listRows(5, wrong...)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	s := h.screenOf(clerk)
+	s.open("/refunds")
+	s.sees("main", payerName(4))
+	s.sound("proposals")
+	s.open("/refunds/due")
+	s.sound("due")
+	s.open("/refunds/upload")
+	s.until(`(() => { document.querySelector('select[name=department]').value = '`+department+`'; return true; })()`, "no choice of departments")
+	s.fill("input[name=reference]", "JS-0612")
+	s.do(chromedp.SetUploadFiles("input[type=file]", []string{file("bad.xlsx", 0, 2, 3)}, chromedp.ByQuery))
+	s.click("button[value=submit]")
+	s.sees("#result", "3 行有误")
+	s.sees("#result a[download]", "错误原因")
+	s.sound("upload")
+	s.do(chromedp.SetUploadFiles("input[type=file]", []string{file("good.xlsx")}, chromedp.ByQuery))
+	s.click("button[value=check]")
+	s.sees("#result", "5 行全部无误")
+	s.click("button[value=submit]")
+	s.sees("h1", "TF-20260612-01")
+	s.sound("list")
+
+	s.become(maker)
+	s.open("/refunds/batches")
+	s.click("input[data-all=line]")
+	s.sound("batches")
+	s.click("main form button.primary")
+	s.sees("h1", "PC-20260612-01")
+	for _, signer := range []struct{ person, act string }{{checker, "check"}, {releaser, "release"}} {
+		s.become(signer.person)
+		s.do(chromedp.Reload())
+		s.fill("form[action$="+signer.act+"] input[name=count]", "5")
+		s.fill("form[action$="+signer.act+"] input[name=total]", "4,000,000.00")
+		s.sound(signer.act)
+		s.click("form[action$=" + signer.act + "] button.primary")
+		s.gone("form[action$=" + signer.act + "]")
+	}
+	s.sees("dd .tag", "已放行")
+	h.partlyFailed()
+	s.sees("#progress", "退付失败") // by itself
+	s.do(chromedp.Reload())
+	s.sees("main", "可重新提交 1 笔")
+	s.sees("tbody", "账号户名不符")
+	s.sound("batch")
 }

@@ -138,7 +138,7 @@ func (p *batchPage) count() {
 		switch l.WaitsFor {
 		case refund.ForUs, refund.ForBank:
 			p.Running = true
-		default:
+		case "", refund.ForStatement:
 			p.Done++
 		}
 	}
