@@ -30,7 +30,7 @@ func (sqliteEngine) inserts() int { return 1 }
 func (sqliteEngine) moveLog() string { return "PRAGMA wal_checkpoint(PASSIVE)" }
 
 func (sqliteEngine) words() map[string]string {
-	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": ""}
+	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": "", "$OF": "-- of"}
 }
 
 // sqliteSettings: with WAL and synchronous=FULL no acknowledged row is lost in a power cut; with NORMAL, which is often
