@@ -38,6 +38,10 @@ func (sqliteEngine) words() map[string]string {
 // connection; a commit does so itself only where nobody calls that, or where more than 64 MiB are left.
 const sqliteSettings = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)"
 
+// readerSettings: there are several readers, and what they read they mostly read once: a larger cache made the nightly job
+// larger by 175 MiB, and not faster.
+const readerSettings = "&_pragma=query_only(1)&_pragma=cache_size(-8192)"
+
 func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error) {
 	if _, err := os.Stat(filepath.Dir(e.path)); err != nil {
 		return nil, nil, fmt.Errorf("the folder of the database file: %w", err)
@@ -51,7 +55,7 @@ func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) d
 	if err != nil {
 		return nil, nil, err
 	}
-	read, err := sqlite.NewConnector(address + "&_pragma=query_only(1)")
+	read, err := sqlite.NewConnector(address + readerSettings)
 	if err != nil {
 		return nil, nil, err
 	}
