@@ -12,23 +12,19 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/bank"
+	"depositd/platform/people"
 )
 
-// Role is a kind of caller.
-type Role string
+// Role is what a caller has to be: one of the persons' roles, a scope of a machine's token, or one of the following.
+type Role = people.Role
 
-// The roles. Public is for whoever asks; the others are enforced once there are users.
+// What no account and no token is granted.
 const (
-	Public     Role = "public"
-	BankPeer   Role = "bank"       // a machine; proves itself by its seal
-	Platform   Role = "platform"   // a machine of the trading platform
-	Finance    Role = "finance"    // 综合科
-	Department Role = "department" // a business department, its own lots
-	Leader     Role = "leader"     // 分管领导: releases payments
-	Auditor    Role = "auditor"    // reads everything, changes nothing
+	Public   Role = "public" // whoever asks
+	BankPeer Role = "bank"   // a machine; proves itself by its seal
 )
 
-var roles = []Role{Public, BankPeer, Platform, Finance, Department, Leader, Auditor}
+var roles = slices.Concat([]Role{Public, BankPeer}, people.OfPersons, people.Scopes)
 
 // Route is one way in.
 type Route struct {
@@ -63,21 +59,22 @@ const (
 
 // routes is every way in: there is no other place where one is made.
 func (s *server) routes() []Route {
-	people := []Role{Finance, Department, Leader, Auditor}
-	return slices.Concat(s.refundRoutes(people), []Route{
+	readers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.Auditor}
+	machine := []Role{people.Platform}
+	return slices.Concat(s.refundRoutes(readers), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
-		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
-		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
-		{"POST", "/v1/bids", []Role{Platform}, s.postBid, jsonType, maxOrder, shortly},
-		{"POST", "/v1/bids/:id/sub-account", []Role{Platform}, s.postSubAccount, jsonType, maxOrder, shortly},
-		{"POST", "/v1/platform/sync", []Role{Platform}, s.postSync, jsonType, maxSync, awhile},
-		{"POST", "/v1/platform/events", []Role{Platform}, s.postEvent, jsonType, maxOrder, shortly},
-		{"GET", "/v1/reports/:day", people, s.getReport, "", 0, awhile},
-		{"GET", "/v1/findings", people, s.getFindings, "", 0, shortly},
-		{"POST", "/v1/findings/:id/moves", []Role{Finance, Department}, s.moveFinding, jsonType, maxOrder, shortly},
-		{"GET", "/v1/credits/:id", people, s.getCredit, "", 0, shortly},
-		{"GET", "/v1/pools", people, s.getPools, "", 0, shortly},
-		{"GET", "/v1/sub-accounts/:number/diagnosis", people, s.getDiagnosis, "", 0, awhile},
+		{"POST", "/v1/banks/:bank/statements", []Role{people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
+		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
+		{"POST", "/v1/bids", machine, s.postBid, jsonType, maxOrder, shortly},
+		{"POST", "/v1/bids/:id/sub-account", machine, s.postSubAccount, jsonType, maxOrder, shortly},
+		{"POST", "/v1/platform/sync", machine, s.postSync, jsonType, maxSync, awhile},
+		{"POST", "/v1/platform/events", machine, s.postEvent, jsonType, maxOrder, shortly},
+		{"GET", "/v1/reports/:day", readers, s.getReport, "", 0, awhile},
+		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
+		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
+		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/pools", readers, s.getPools, "", 0, shortly},
+		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
@@ -86,37 +83,39 @@ func (s *server) routes() []Route {
 }
 
 // refundRoutes is every way in of the money's way back. Whoever acts is a person with a name (see person).
-func (s *server) refundRoutes(people []Role) []Route {
-	lists, finance, leader := []Role{Finance, Department}, []Role{Finance}, []Role{Leader}
+func (s *server) refundRoutes(readers []Role) []Route {
+	maker, checker, leader := []Role{people.FinanceMaker}, []Role{people.FinanceChecker}, []Role{people.Leader}
+	finance := slices.Concat(maker, checker)
+	lists, signers := append(slices.Clone(finance), people.Department), slices.Concat(finance, leader)
 	return []Route{
 		{"POST", "/v1/refund-lists", lists, s.postList, "", maxList, awhile},
-		{"GET", "/v1/refund-lists", people, s.getLists, "", 0, shortly},
-		{"GET", "/v1/refund-lists/template.xlsx", people, s.getTemplate, "", 0, shortly},
-		{"GET", "/v1/refund-lists/template.csv", people, s.getTemplateCSV, "", 0, shortly},
-		{"GET", "/v1/refund-lists/:id", people, s.getList, "", 0, awhile},
-		{"GET", "/v1/refunds", people, s.getRefunds, "", 0, shortly},
-		{"GET", "/v1/refunds/proposals", people, s.getProposals, "", 0, awhile},
-		{"GET", "/v1/refunds/due", people, s.getDue, "", 0, awhile},
-		{"GET", "/v1/refunds/:id", people, s.getRefund, "", 0, shortly},
+		{"GET", "/v1/refund-lists", readers, s.getLists, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.xlsx", readers, s.getTemplate, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.csv", readers, s.getTemplateCSV, "", 0, shortly},
+		{"GET", "/v1/refund-lists/:id", readers, s.getList, "", 0, awhile},
+		{"GET", "/v1/refunds", readers, s.getRefunds, "", 0, shortly},
+		{"GET", "/v1/refunds/proposals", readers, s.getProposals, "", 0, awhile},
+		{"GET", "/v1/refunds/due", readers, s.getDue, "", 0, awhile},
+		{"GET", "/v1/refunds/:id", readers, s.getRefund, "", 0, shortly},
 		{"POST", "/v1/refunds/:id/moves", finance, s.moveRefund, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-hand-payments", finance, s.postHandPayment, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches", finance, s.postBatches, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-batches", people, s.getBatches, "", 0, shortly},
-		{"GET", "/v1/refund-batches/:id", people, s.getBatch, "", 0, shortly},
-		{"GET", "/v1/refund-batches/:id/diagnosis", people, s.getBatchDiagnosis, "", 0, awhile},
-		{"POST", "/v1/refund-batches/:id/check", finance, s.checkBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches", maker, s.postBatches, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-batches", readers, s.getBatches, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id", readers, s.getBatch, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id/diagnosis", readers, s.getBatchDiagnosis, "", 0, awhile},
+		{"POST", "/v1/refund-batches/:id/check", checker, s.checkBatch, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches/:id/release", leader, s.releaseBatch, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
 		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-dispositions", people, s.getDispositions, "", 0, shortly},
-		{"POST", "/v1/refund-dispositions/:id/moves", []Role{Finance, Leader}, s.moveDisposition, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-dispositions", readers, s.getDispositions, "", 0, shortly},
+		{"POST", "/v1/refund-dispositions/:id/moves", signers, s.moveDisposition, jsonType, maxOrder, shortly},
 		{"POST", "/v1/payee-changes", lists, s.postChange, jsonType, maxOrder, shortly},
-		{"GET", "/v1/payee-changes", people, s.getChanges, "", 0, shortly},
-		{"POST", "/v1/payee-changes/:id/moves", []Role{Finance, Department, Leader}, s.moveChange, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-freezes", []Role{Finance, Leader}, s.postFreeze, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-freezes", people, s.getFreezes, "", 0, shortly},
-		{"POST", "/v1/refund-freezes/:id/lift", []Role{Finance, Leader}, s.liftFreeze, jsonType, maxOrder, shortly},
+		{"GET", "/v1/payee-changes", readers, s.getChanges, "", 0, shortly},
+		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), s.moveChange, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", signers, s.liftFreeze, jsonType, maxOrder, shortly},
 	}
 }
 
