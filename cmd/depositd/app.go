@@ -13,6 +13,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -29,6 +30,7 @@ type app struct {
 	keeper      *reconcile.Keeper
 	refund      *refund.Desk
 	refundRules *refund.Rules
+	people      *people.Desk // of those who let somebody in; see letIn
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge

@@ -52,7 +52,7 @@ const (
 	sessionLasts    = 10 * time.Hour
 	freshLasts      = 5 * time.Minute // how long after the step-up a signature may be given
 	invitationLasts = 24 * time.Hour
-	firstLasts      = time.Hour // the invitations of the first administrators
+	firstLasts      = time.Hour           // the invitations of the first administrators
 	sessionsKept    = 30 * 24 * time.Hour // of those that have ended; the audit trail keeps who came in
 	mostSessions    = 3
 	seenEvery       = time.Minute // how exactly a session's last use is kept: not a write for each request
