@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"depositd/platform/deposit"
 	"depositd/platform/people"
 )
 
@@ -21,6 +22,9 @@ func (s *server) admit(c *gin.Context, r *Route) error {
 		return nil
 	}
 	who, err := s.identify(c)
+	if deposit.IsKind(err, deposit.Denied) {
+		return s.stranger(c)
+	}
 	if err != nil {
 		return err
 	}
@@ -51,7 +55,7 @@ func (s *server) identify(c *gin.Context) (Caller, error) {
 	if said := c.GetHeader("Authorization"); said != "" {
 		text, ok := strings.CutPrefix(said, "Bearer ")
 		if !ok {
-			return Caller{}, s.stranger(c)
+			return Caller{}, people.Stranger()
 		}
 		token, err := s.People.Machine(c.Request.Context(), text)
 		if err != nil {

@@ -44,6 +44,7 @@ type house struct {
 	now     time.Time
 	token   string             // of a machine that may all that machines may
 	entered map[string]entered // by name
+	tokens  map[Role]string    // of machines with a single scope
 }
 
 // entered is a session that a test's person has begun.
@@ -72,7 +73,7 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t *testing.T, url, banks string) *house {
 	t.Helper()
-	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}}
+	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
 	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
 	if err != nil {
@@ -112,6 +113,17 @@ func (h *house) cookie(name string) string {
 	peopletest.Person(h.t, h.db, name, "", people.FinanceMaker, people.FinanceChecker, people.Leader)
 	h.entered[name] = entered{peopletest.Cookie(h.t, h.db, name), h.now}
 	return h.entered[name].cookie
+}
+
+// setFactors gives everybody a second factor, or takes it: the step of their last code.
+func (h *house) setFactors(step int64) {
+	h.t.Helper()
+	if err := h.db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(context.Background(), "UPDATE users SET factor_step = ?", step)
+		return err
+	}); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // bearer is the token of a machine.

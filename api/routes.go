@@ -63,6 +63,7 @@ const (
 func (s *server) routes() []Route {
 	readers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.Auditor}
 	machine := []Role{people.Platform}
+	pools := []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
 	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
@@ -75,7 +76,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
-		{"GET", "/v1/pools", readers, s.getPools, "", 0, shortly},
+		{"GET", "/v1/pools", pools, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
