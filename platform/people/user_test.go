@@ -151,10 +151,21 @@ func TestFirst(t *testing.T) {
 		if people.Join(s.User.Roles) != "system_admin" || len(s.Must) != 1 || s.Must[0] != people.SetFactor {
 			t.Errorf("the first administrator is %v and must %v", s.User.Roles, s.Must)
 		}
-		_, err = first("丙", "丁")
-		h.refused(err, "first_is_over")
 		_, _, err = h.desk.Accept(ctx, again[1], password, office)
 		h.must(err)
+		_, err = first("丙", "丁")
+		h.refused(err, "first_is_over")
+		b, err := h.desk.UserNamed(ctx, "乙")
+		h.must(err)
+		_, _, err = h.desk.Reset(ctx, "甲", b.ID, b.Version) // the only one who could grant the role again
+		h.must(err)
+		_, err = first("甲", "甲")
+		h.refused(err, "user_exists")
+		lost, err := first("甲", "乙")
+		h.must(err)
+		if _, s, err = h.desk.Accept(ctx, lost[1], password, office); err != nil || lost[0] != "" || people.Join(s.User.Roles) != "security_admin" {
+			t.Errorf("the lost administrator comes back as %+v (%v)", s, err)
+		}
 		all, err := h.desk.Users(ctx)
 		if err != nil || len(all) != 2 {
 			t.Errorf("%d users (%v)", len(all), err)
