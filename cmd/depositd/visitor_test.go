@@ -13,10 +13,9 @@ import (
 // visitor is everybody who comes in over HTTP: the trading platform with its token, and a person with a session. Both come with
 // every request; the service looks at the token first, so that it is shown only where machines come in.
 type visitor struct {
-	token  string
-	db     *sqldb.DB
-	t      testing.TB
-	cookie string
+	token string
+	db    *sqldb.DB
+	t     testing.TB
 }
 
 // visit is a client of a test's own that may all that can be in one hand.

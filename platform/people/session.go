@@ -15,10 +15,6 @@ type Session struct {
 	StartedAt time.Time
 	ProvedAt  time.Time // when the second factor was given last, or without one the password
 	Must      []Must    // what has to be done before anything else
-
-	hash    string
-	seenAt  time.Time
-	endedAt time.Time
 }
 
 // Must is something that a person has to do before they may do anything else.
@@ -67,7 +63,7 @@ func (s *sessionRow) live(now time.Time) bool {
 }
 
 func (d *Desk) sessionOf(row *sessionRow, u User, now time.Time) *Session {
-	s := &Session{ID: row.ID, User: u, StartedAt: row.Started, ProvedAt: row.Proved, hash: row.Hash}
+	s := &Session{ID: row.ID, User: u, StartedAt: row.Started, ProvedAt: row.Proved}
 	if d.rules.Policy.expired(u.passwordAt, now) {
 		s.Must = append(s.Must, SetPassword)
 	}
