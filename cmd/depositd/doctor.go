@@ -149,11 +149,11 @@ func (x *examination) secretKey() {
 	_, err := readSecretKey(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		x.ok("密钥文件", "%s 尚不存在，服务启动时生成", file)
+		x.ok("封存密钥", "%s 尚不存在，服务启动时生成", file)
 	case err != nil:
-		x.bad("密钥文件", explain(err), "改正文件或其权限；内容丢失后，已启用的动态口令须逐人重置（depositd user reset）")
+		x.bad("封存密钥", explain(err), "改正文件或其权限；内容丢失后，已启用的动态口令须逐人重置（depositd user reset）")
 	default:
-		x.ok("密钥文件", "可读取（%s）", file)
+		x.ok("封存密钥", "可读取（%s）", file)
 	}
 }
 
