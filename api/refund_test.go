@@ -116,6 +116,9 @@ func (h *house) batch(all []Refund) Batch {
 }
 
 func signature(b *Batch) string {
+	if b.Sealed {
+		return fmt.Sprintf(`{"version":%d,"digest":%q,"count":%d}`, b.Version, b.Digest, b.Count)
+	}
 	return fmt.Sprintf(`{"version":%d,"digest":%q,"count":%d,"total":%q}`, b.Version, b.Digest, b.Count, b.Total)
 }
 

@@ -32,15 +32,6 @@ func HoldsOn(ctx context.Context, r sqldb.Reader, bank, subAccount string) ([]Ho
 		"SELECT reason FROM number_holds WHERE sub_account = ? AND bank = ? GROUP BY reason ORDER BY reason", subAccount, bank)
 }
 
-// Sealed reports whether a pool serves a lot that is not opened yet: how many of its numbers are given out then tells how many
-// bidders there are (招标投标法 §22), and only its colour may be shown.
-func Sealed(ctx context.Context, r sqldb.Reader, bank, parent string) (bool, error) {
-	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM lots t WHERE t.state = 'ANNOUNCED' AND (EXISTS (SELECT 1 FROM leases l "+
-		"JOIN numbers n ON n.sub_account = l.sub_account AND n.bank = l.bank WHERE l.lot_id = t.id AND n.bank = ? AND n.parent_account = ?) "+
-		"OR EXISTS (SELECT 1 FROM number_asks a WHERE a.lot_id = t.id AND a.bank = ? AND a.parent_account = ?))", bank, parent, bank, parent)
-	return n > 0, err
-}
-
 // NumberCalled finds the numbers of that name at every bank.
 func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string) ([]Number, error) {
 	return numbers.All(ctx, r, "WHERE sub_account = ? ORDER BY bank", subAccount)

@@ -227,7 +227,7 @@ func (k *Keeper) diagnoseAccount(ctx context.Context, d *Diagnosis, b *bank.Bank
 		return err
 	}
 	d.Account.LastCreditDay = newest[0].BookingDate
-	sealed, err := platform.Sealed(ctx, k.db, b.Code, d.Parent)
+	sealed, err := anySealed(ctx, k.db)
 	if err != nil || sealed || d.Number.Sealed {
 		return err
 	}

@@ -41,7 +41,7 @@ type BankWord struct {
 	Total   int       `json:"total"`
 }
 
-// Pools shows every pool.
+// Pools shows every pool. As long as any lot is sealed each pool is: that it serves one would tell that somebody bids.
 func (k *Keeper) Pools(ctx context.Context) ([]PoolView, error) {
 	pools, err := k.pools(ctx)
 	views := make([]PoolView, 0, len(pools))
@@ -65,7 +65,7 @@ func (k *Keeper) view(ctx context.Context, p platform.Pool) (PoolView, error) {
 		return PoolView{}, err
 	}
 	v := PoolView{Bank: p.Bank, Parent: p.Parent, From: b.Numbers.From, Colour: s.Colour, ForecastOn: s.ForecastOn}
-	if v.Sealed, err = platform.Sealed(ctx, k.db, p.Bank, p.Parent); err != nil || v.Sealed {
+	if v.Sealed, err = anySealed(ctx, k.db); err != nil || v.Sealed {
 		return v, err
 	}
 	counts, err := platform.PoolCounts(ctx, k.db, p.Bank, p.Parent)
@@ -81,9 +81,9 @@ func (k *Keeper) view(ctx context.Context, p platform.Pool) (PoolView, error) {
 	return v, err
 }
 
-// Findings lists what stands about pools and numbers.
-func (k *Keeper) Findings(ctx context.Context) ([]FindingRow, error) {
-	all, err := findingRows(ctx, k.db, "WHERE f.kind IN ('POOL','NUMBER','WORD') AND f.state IN ('OPEN','EXPLAINED')")
+// Findings lists what stands about pools and numbers and may be seen.
+func (k *Keeper) Findings(ctx context.Context, eyes deposit.Sight) ([]FindingRow, error) {
+	all, err := findingRows(ctx, k.db, eyes, "f.kind IN ('POOL','NUMBER','WORD') AND f.state IN ('OPEN','EXPLAINED')", "")
 	slices.SortFunc(all, inReportOrder)
 	return all, err
 }

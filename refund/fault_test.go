@@ -55,7 +55,7 @@ func unlessDone(err error) error {
 
 var useCases = []useCase{
 	{"Submit", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
-		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: "R1", Lines: orders(h.first)})
+		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R1", Lines: orders(h.first)})
 		return err
 	}},
 	{"Compose", func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, func(ctx context.Context, h *house) error {
@@ -106,7 +106,7 @@ var useCases = []useCase{
 		if err != nil || len(found) == 0 {
 			return cmpErr(err)
 		}
-		_, err = h.refund.Dispose(ctx, "甲", refund.DispositionOrder{EntryID: found[0].ID, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"})
+		_, err = h.refund.Dispose(ctx, "甲", refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: found[0].ID, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"})
 		return err
 	}},
 }
