@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +28,7 @@ func TestRoutesAndDocumentAgree(t *testing.T) {
 		if pages[r.Path] {
 			continue
 		}
-		served = append(served, r.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}"))
+		served = append(served, r.Method+" "+openapiPath(r.Path))
 	}
 	for path, item := range document().Paths.Map() {
 		for method := range item.Operations() {

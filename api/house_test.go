@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +46,7 @@ type house struct {
 	now     time.Time
 	token   string             // of a machine that may all that machines may
 	entered map[string]entered // by name
+	tokens  map[Role]string    // of machines with a single scope
 }
 
 // entered is a session that a test's person has begun.
@@ -72,7 +75,7 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t *testing.T, url, banks string) *house {
 	t.Helper()
-	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}}
+	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
 	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
 	if err != nil {
@@ -114,6 +117,17 @@ func (h *house) cookie(name string) string {
 	return h.entered[name].cookie
 }
 
+// setFactors gives everybody a second factor, or takes it: the step of their last code.
+func (h *house) setFactors(step int64) {
+	h.t.Helper()
+	if err := h.db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(context.Background(), "UPDATE users SET factor_step = ?", step)
+		return err
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // bearer is the token of a machine.
 func (h *house) bearer() string {
 	h.t.Helper()
@@ -132,18 +146,32 @@ func (h *house) credentials(request *http.Request) {
 		}
 		return
 	}
-	path := request.URL.Path
+	r := h.routeOf(request)
 	switch {
-	case strings.HasPrefix(path, "/v1/lots") || strings.HasPrefix(path, "/v1/bids") || strings.HasPrefix(path, "/v1/platform"):
+	case r == nil || slices.Contains(r.Roles, Public) || slices.Contains(r.Roles, BankPeer) && strings.Contains(request.URL.Path, "/open/"):
+	case slices.Contains(r.Roles, people.Platform) || slices.Contains(r.Roles, people.Statements):
 		request.Header.Set("Authorization", h.bearer())
-	case strings.HasPrefix(path, "/v1/banks/"):
-		if strings.HasSuffix(path, "/statements") && !strings.Contains(path, "/open/") {
-			request.Header.Set("Authorization", h.bearer())
-		}
-	case strings.HasPrefix(path, "/v1/"):
+	case !slices.Equal(r.Roles, []Role{BankPeer}):
 		request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie(everybody)})
 	}
 }
+
+// routeOf is the route that a request goes to; nil where there is none.
+func (h *house) routeOf(request *http.Request) *Route {
+	template, _ := match(request)
+	routes := h.server.routes()
+	for i := range routes {
+		if routes[i].Method == request.Method && openapiPath(routes[i].Path) == template {
+			return &routes[i]
+		}
+	}
+	return nil
+}
+
+// openapiPath writes a path as the document does.
+func openapiPath(path string) string { return pathParameter.ReplaceAllString(path, "{$1}") }
+
+var pathParameter = regexp.MustCompile(`:(\w+)`)
 
 // locked is a log that the tests read.
 type locked struct {

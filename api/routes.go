@@ -72,8 +72,8 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/bids", machine, s.postBid, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids/:id/sub-account", machine, s.postSubAccount, jsonType, maxOrder, shortly},
 		{"GET", "/v1/bids/:id/status", machine, s.getBidStatus, "", 0, shortly},
-		{"POST", "/v1/lots/:number/opening", openers, s.postOpening, jsonType, maxOrder, shortly},
-		{"POST", "/v1/lots/:number/earlier-opening", openers, s.postEarlierOpening, jsonType, maxOrder, shortly},
+		{"POST", "/v1/lots/:number/opening", openers, s.freshly(s.postOpening), jsonType, maxOrder, shortly},
+		{"POST", "/v1/lots/:number/earlier-opening", openers, s.freshly(s.postEarlierOpening), jsonType, maxOrder, shortly},
 		{"POST", "/v1/enquiries", askers, s.postEnquiry, jsonType, maxOrder, shortly},
 		{"POST", "/v1/enquiries/:id/release", askers, s.releaseEnquiry, jsonType, maxOrder, shortly},
 		{"POST", "/v1/platform/sync", machine, s.postSync, jsonType, maxSync, awhile},
@@ -83,7 +83,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/messages", wholeCentre, s.getMessages, "", 0, shortly},
 		{"GET", "/v1/messages/:id", wholeCentre, s.getMessage, "", 0, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
-		{"GET", "/v1/pools", readers, s.getPools, "", 0, shortly},
+		{"GET", "/v1/pools", poolWatchers(), s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
@@ -105,8 +105,12 @@ func (s *server) findingRoutes(readers []Role) []Route {
 	}
 }
 
-// handsOn are the roles that work on findings.
+// handsOn are the roles that work on findings and lists, poolWatchers those that see pools.
 func handsOn() []Role { return []Role{people.FinanceMaker, people.FinanceChecker, people.Department} }
+
+func poolWatchers() []Role {
+	return []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
+}
 
 // refundRoutes is every way in of the money's way back. Whoever acts is a person with a name (see person).
 func (s *server) refundRoutes(readers []Role) []Route {

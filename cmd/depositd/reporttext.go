@@ -34,7 +34,7 @@ func writeReport(w io.Writer, r *reconcile.Report, banks *bank.Set) error {
 		fmt.Fprintf(&b, "\n  未开标的标段 %d 个：其缴纳情况开标前保密，不在以下各项之内；需投标人处理的差异：%s\n", r.Sealed.Lots, bandText(r.Sealed.Attention))
 	}
 	b.WriteString("\n二、笔数\n\n")
-	writeCounts(&b, r.Counts)
+	writeCounts(&b, r)
 	fmt.Fprintf(&b, "\n三、差异（%d 条，待处理 %d 条）\n\n", len(r.Findings), pending(r.Findings))
 	writeFindingTable(&b, r, banks)
 	_, err := io.WriteString(w, b.String())
@@ -138,7 +138,8 @@ func verdictOn(r *reconcile.BankReport) string {
 	return text + "，尚未日终对账"
 }
 
-func writeCounts(b *strings.Builder, counts map[reconcile.Code]int64) {
+func writeCounts(b *strings.Builder, r *reconcile.Report) {
+	counts := r.Counts
 	order := reconcile.Codes()
 	place := func(c reconcile.Code) int {
 		if i := slices.Index(order, c); i >= 0 {
@@ -151,7 +152,11 @@ func writeCounts(b *strings.Builder, counts map[reconcile.Code]int64) {
 	for _, c := range codes {
 		t.add(codeName(c), strconv.FormatInt(counts[c], 10), string(c))
 	}
-	if len(codes) == 0 {
+	switch {
+	case len(codes) > 0:
+	case r.Sealed != nil:
+		b.WriteString("  （没有可以查看的入账）\n")
+	default:
 		b.WriteString("  （当日没有入账）\n")
 	}
 	t.write(b, "  ", 1)
@@ -170,7 +175,12 @@ func pending(findings []reconcile.FindingRow) (n int) {
 
 // writeFindingTable prints a line for each finding, and under it what else there is to say; bank by bank.
 func writeFindingTable(b *strings.Builder, r *reconcile.Report, banks *bank.Set) {
-	if len(r.Findings) == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Sealed != nil:
+		b.WriteString("  （没有可以查看的差异）\n")
+		return
+	default:
 		b.WriteString("  （没有差异）\n")
 		return
 	}

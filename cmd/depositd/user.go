@@ -32,8 +32,17 @@ func (u *userFirstCmd) Run(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "系统管理员 %s 的一次性口令：%s\n安全管理员 %s 的一次性口令：%s\n请分别交给本人，一小时内用它设置密码（POST /v1/session/invitation），随后启用动态口令。\n",
-			u.System, invitations[0], u.Security, invitations[1])
+		for i, one := range []struct {
+			role people.Role
+			name string
+		}{{people.SystemAdmin, u.System}, {people.SecurityAdmin, u.Security}} {
+			if invitations[i] == "" {
+				fmt.Fprintf(c.stdout, "%s：已有人\n", one.role.Chinese())
+				continue
+			}
+			fmt.Fprintf(c.stdout, "%s %s 的一次性口令：%s\n", one.role.Chinese(), one.name, invitations[i])
+		}
+		fmt.Fprintln(c.stdout, "请分别交给本人，一小时内用它设置密码（POST /v1/session/invitation），随后启用动态口令。")
 		return nil
 	})
 }

@@ -1,6 +1,9 @@
 package people
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // commonRoots are what common passwords are made of, in small letters and without disguise. The lists of leaked passwords
 // hold few of twelve characters and more that are not one of these with digits and signs around it, twice over, or several
@@ -23,7 +26,8 @@ var disguises = strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "!",
 // of it but digits, signs and at most two letters once the common words are taken out, with the usual disguises or without.
 func common(password string) bool {
 	plain := strings.ToLower(password)
-	return strings.Trim(plain, "0123456789") == "" || repeats(plain) || fewLeft(plain) || fewLeft(disguises.Replace(plain))
+	core := strings.TrimFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) })
+	return strings.Trim(plain, "0123456789") == "" || repeats(plain) || fewLeft(plain) || fewLeft(disguises.Replace(core))
 }
 
 func fewLeft(text string) bool {

@@ -101,7 +101,7 @@ func (d *Desk) Accept(ctx context.Context, invitation, password, network string)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := d.rules.Policy.check(password, u.Name, u.Staff); err != nil {
+	if err := d.rules.Policy.Check(password, u.Name, u.Staff); err != nil {
 		return "", nil, err
 	}
 	hash, err := d.hash(ctx, password)
@@ -138,7 +138,7 @@ func (d *Desk) ChangePassword(ctx context.Context, s *Session, old, password, ne
 	if old == password {
 		return "", nil, weak("新密码不能与原密码相同")
 	}
-	if err := d.rules.Policy.check(password, s.User.Name, s.User.Staff); err != nil {
+	if err := d.rules.Policy.Check(password, s.User.Name, s.User.Staff); err != nil {
 		return "", nil, err
 	}
 	hash, err := d.hash(ctx, password)

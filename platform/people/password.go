@@ -39,8 +39,8 @@ func (p Policy) expired(since, now time.Time) bool {
 	return p == Graded && now.Sub(since) >= passwordLasts
 }
 
-// check refuses a password that the policy does not allow for this person.
-func (p Policy) check(password, name, staff string) error {
+// Check refuses a password that the policy does not allow for this person.
+func (p Policy) Check(password, name, staff string) error {
 	n := utf8.RuneCountInString(password)
 	switch {
 	case !utf8.ValidString(password) || strings.ContainsFunc(password, unicode.IsControl):

@@ -247,8 +247,9 @@ func (d *Desk) Reset(ctx context.Context, by string, id sqldb.ID, version int64)
 	return u, invitation, err
 }
 
-// First makes the first two administrators, who make and grant everybody else's accounts, and their invitations, taken up within
-// an hour. It refuses while somebody who can do that is there.
+// First makes the first administrator of either kind, who make and grant everybody else's accounts, and their invitations, taken
+// up within an hour; of a kind that somebody has come in as it makes none, and "" is the invitation. It is for the command line
+// alone: whoever is there could write the database as well. It helps too where the only one of a kind is lost.
 func (d *Desk) First(ctx context.Context, by string, system, security Order) (invitations [2]string, err error) {
 	orders := [2]Order{system, security}
 	orders[0].Roles, orders[1].Roles = []Role{SystemAdmin}, []Role{SecurityAdmin}
@@ -258,41 +259,41 @@ func (d *Desk) First(ctx context.Context, by string, system, security Order) (in
 		}
 	}
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		there, err := users.All(ctx, tx, "WHERE state = ? AND (roles <> '' OR asked_roles <> '')", Active)
+		there, err := users.All(ctx, tx, "WHERE state = ? AND password <> '' ORDER BY id", Active)
 		if err != nil {
 			return err
 		}
-		for i := range there {
-			if there[i].HasPassword() && slices.ContainsFunc(Split(there[i].roles), func(r Role) bool { return r == SystemAdmin || r == SecurityAdmin }) {
-				return deposit.Refuse(deposit.Conflict, "first_is_over", "已有管理员（", there[i].Name, "），请由其增加用户；忘记密码请用 depositd user reset")
-			}
-		}
 		for i, o := range orders {
+			invitations[i] = ""
+			if slices.ContainsFunc(there, func(u User) bool { return slices.Contains(Split(u.roles), o.Roles[0]) }) {
+				continue
+			}
 			u := User{ID: tx.NewID(), Name: o.Name, Staff: o.Staff, Department: o.Department, roles: Join(o.Roles), State: Active, Version: 1, invitedUntil: tx.Now.Add(firstLasts)}
 			invitations[i], u.invitation = secret()
-			if err := d.putFirst(ctx, tx, u); err != nil {
+			if err := putFirst(ctx, tx, u); err != nil {
 				return err
 			}
+		}
+		if invitations == [2]string{} {
+			return deposit.Refuse(deposit.Conflict, "first_is_over", "系统管理员和安全管理员都已有人，请由其增加用户；忘记密码请用 depositd user reset")
 		}
 		return nil
 	})
 	return invitations, err
 }
 
-// putFirst stores a first administrator, or invites again one who has not come.
-func (d *Desk) putFirst(ctx context.Context, tx *sqldb.Tx, u User) error {
-	was, err := userWhere(ctx, tx, "WHERE name = ?", u.Name)
+// putFirst stores a first administrator, or invites one again who has no password.
+func putFirst(ctx context.Context, tx *sqldb.Tx, u User) error {
+	was, err := userWhere(ctx, tx, "WHERE name = ? OR staff = ?", u.Name, u.Staff)
 	switch {
 	case errors.Is(err, sqldb.ErrNone):
 		err = users.Insert(ctx, tx, u)
-	case err == nil && (was.HasPassword() || was.roles != u.roles || was.Staff != u.Staff):
-		return deposit.Refuse(deposit.Conflict, "user_exists", "姓名已有账户，请另选一个")
+	case err == nil && (was.HasPassword() || was.Name != u.Name || was.Staff != u.Staff || was.State != Active || was.roles != "" && was.roles != u.roles):
+		return deposit.Refuse(deposit.Conflict, "user_exists", "姓名或工号已有别的账户，请核对")
 	case err == nil:
 		u.ID = was.ID
-		err = one(tx.Exec(ctx, "UPDATE users SET invitation = ?, invited_until = ?, version = version + 1 WHERE id = ? AND version = ?", u.invitation, sqldb.At(u.invitedUntil), was.ID, was.Version))
-	}
-	if errors.Is(err, sqldb.ErrTaken) {
-		return deposit.Refuse(deposit.Conflict, "user_exists", "工号已有账户，请核对")
+		err = one(tx.Exec(ctx, "UPDATE users SET roles = ?, asked_roles = '', asked_department = '', asked_by = '', invitation = ?, invited_until = ?, version = version + 1 WHERE id = ? AND version = ?",
+			u.roles, u.invitation, sqldb.At(u.invitedUntil), was.ID, was.Version))
 	}
 	if err != nil {
 		return err
