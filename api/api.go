@@ -61,7 +61,7 @@ type server struct {
 
 	assets    assets
 	pages     pages
-	pagePaths map[string]bool // the ways in that answer with HTML
+	pageRoles map[string][]Role // whom the ways in are for that answer with HTML
 }
 
 // New makes the handler of the whole service. It fails when a route has no role.
@@ -91,7 +91,7 @@ func newServer(d Desks) (*server, error) {
 	if s.pages, err = s.newPages(); err != nil {
 		return nil, err
 	}
-	s.pagePaths = pathsOf(s.pageRoutes(nil))
+	s.pageRoles = openTo(s.pageRoutes(readers))
 	s.meters, err = s.newMeters()
 	return s, err
 }

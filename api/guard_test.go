@@ -45,7 +45,7 @@ func TestHeaders(t *testing.T) {
 		request.Header.Set("X-Request-Id", "mine")
 		got := h.play(request)
 		for name, want := range headers {
-			if h.server.pagePaths[r.Path] && name == "Content-Security-Policy" && got.Header().Get("Content-Type") == "text/html; charset=utf-8" && got.Code != http.StatusSeeOther {
+			if h.server.pageRoles[r.Path] != nil && name == "Content-Security-Policy" && got.Header().Get("Content-Type") == "text/html; charset=utf-8" && got.Code != http.StatusSeeOther {
 				want = pagePolicy
 			}
 			if got.Header().Get(name) != want {

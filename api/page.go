@@ -91,7 +91,8 @@ func (s *server) newPages() (pages, error) {
 
 // show answers with a page; where htmx asks for a part of it, with that template alone.
 func (s *server) show(c *gin.Context, name, part string, v view) error {
-	v.Items, v.Who, v.Now = menu, s.caller(c), s.DB.Now()
+	v.Who, v.Now = s.caller(c), s.DB.Now()
+	v.Items = s.menuOf(v.Who)
 	v.Crumbs = trail(v)
 	if part == "" || !partial(c) {
 		part = "layout"
@@ -107,6 +108,16 @@ func (s *server) show(c *gin.Context, name, part string, v view) error {
 	c.Header("Vary", "HX-Request")
 	c.Data(v.Status, "text/html; charset=utf-8", out.Bytes())
 	return nil
+}
+
+// menuOf is what somebody may open of the menu.
+func (s *server) menuOf(who Caller) (items []menuItem) {
+	for _, item := range menu {
+		if who.Has(s.pageRoles[item.Path]...) {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 // trail is the way to a page: the menu's item first, unless that is the page itself.
@@ -131,7 +142,7 @@ func seeOther(c *gin.Context, path string) error {
 // isPage says whether an answer is for a person before a browser: on the way in of a page, or on none where HTML is asked for.
 func (s *server) isPage(c *gin.Context) bool {
 	if path := c.FullPath(); path != "" {
-		return s.pagePaths[path]
+		return s.pageRoles[path] != nil
 	}
 	return strings.Contains(c.GetHeader("Accept"), "text/html")
 }
@@ -198,13 +209,13 @@ func (s *server) findingPages(readers []Role) []Route {
 	}
 }
 
-// pathsOf tells which ways in are pages.
-func pathsOf(routes []Route) map[string]bool {
-	paths := map[string]bool{}
+// openTo tells by path which ways in are pages, and whom they are for.
+func openTo(routes []Route) map[string][]Role {
+	roles := map[string][]Role{}
 	for _, r := range routes {
-		paths[r.Path] = true
+		roles[r.Path] = append(roles[r.Path], r.Roles...)
 	}
-	return paths
+	return roles
 }
 
 // today is the day at which people look.

@@ -85,7 +85,18 @@ func (s *server) login(c *gin.Context) error {
 	if len(session.Must) > 0 {
 		return seeOther(c, "/account")
 	}
+	if d.Next == "/" {
+		d.Next = s.entrance(Caller{Kind: Person, Roles: session.User.Roles})
+	}
 	return seeOther(c, d.Next)
+}
+
+// entrance is the first page that somebody may open; who may open none has an account of their own.
+func (s *server) entrance(who Caller) string {
+	for _, item := range s.menuOf(who) {
+		return item.Path
+	}
+	return "/account"
 }
 
 func (s *server) pageInvitation(c *gin.Context) error {
