@@ -141,7 +141,7 @@ func (s *server) logout(c *gin.Context) error {
 type account struct {
 	Session *people.Session
 	Roles   []string
-	Must    map[people.Must]bool
+	Must    map[string]bool
 	Fresh   bool
 	Factor  *people.Factor // to be put into an authenticator now
 	Next    string
@@ -152,12 +152,12 @@ func (s *server) pageAccount(c *gin.Context) error { return s.showAccount(c, nil
 
 func (s *server) showAccount(c *gin.Context, factor *people.Factor, failed error) error {
 	session := s.caller(c).session
-	a := account{Session: session, Must: map[people.Must]bool{}, Fresh: session.Fresh(s.DB.Now()), Factor: factor, Next: nextOf(c.Query("next"))}
+	a := account{Session: session, Must: map[string]bool{}, Fresh: session.Fresh(s.DB.Now()), Factor: factor, Next: nextOf(c.Query("next"))}
 	for _, r := range session.User.Roles {
 		a.Roles = append(a.Roles, r.Chinese())
 	}
 	for _, must := range session.Must {
-		a.Must[must] = true
+		a.Must[string(must)] = true
 	}
 	v := view{Title: "本人账户", Body: &a}
 	if failed != nil {

@@ -27,6 +27,9 @@ install() {
 # The tests of failing disks watch and disturb the program with strace; without it they say so and are skipped.
 command -v strace >/dev/null || install strace || true
 
+# The tests of pages walk through them in a browser; without it they say so and are skipped.
+command -v chromium >/dev/null || { install chromium && install fonts-noto-cjk; } || true
+
 if [[ -n ${TEST_MYSQL_URL:-} ]]; then exec "$@"; fi
 
 command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null || install mariadb-server

@@ -205,7 +205,7 @@ func (d *demoCmd) lookOn(w io.Writer, p *player, month *demoMonth) {
 	program := os.Args[0]
 	fmt.Fprintf(w, `
 服务仍在 %[1]s 运行（演示时钟 %[2]s），按 Ctrl-C 结束。继续查看：
-登录（演示用户只需密码 %[7]s）：
+浏览器打开 %[1]s 登录（演示用户只需密码 %[7]s）：
 %[8]s
   curl -s -c sid -d '{"name":"%[9]s","password":"%[7]s"}' -H 'Content-Type: application/json' %[1]s/v1/session
   curl -s -b sid %[1]s/v1/reports/%[3]s
