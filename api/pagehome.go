@@ -30,6 +30,7 @@ type home struct {
 type heard struct {
 	Bank              *bank.Bank
 	Notice, Statement bank.InboxRow
+	Sealed            bool // later notices are not told
 }
 
 // due counts what has to go back, by how late it is.
@@ -81,7 +82,7 @@ func (s *server) pageHome(c *gin.Context) error {
 			h.Ages[i] += n
 		}
 	}
-	if h.Heard, err = s.lastHeard(ctx); err != nil {
+	if h.Heard, err = s.lastHeard(ctx, s.sight(c)); err != nil {
 		return err
 	}
 	if h.Due, err = s.dueSoon(ctx, s.sight(c)); err != nil {
@@ -94,17 +95,26 @@ func (s *server) pageHome(c *gin.Context) error {
 	return s.show(c, "home", "", view{Title: "总览", Menu: "/", Body: h})
 }
 
-// lastHeard tells what each bank sent last.
-func (s *server) lastHeard(ctx context.Context) (all []heard, err error) {
+// lastHeard tells what each bank sent last, to eyes that reach everything. While a lot is sealed, of notices only those that came
+// before its announcement: the moment of a later one would tell that somebody has paid.
+func (s *server) lastHeard(ctx context.Context, eyes deposit.Sight) (all []heard, err error) {
+	if !eyes.Everything() {
+		return nil, nil
+	}
 	for _, b := range s.Banks.All() {
 		h := heard{Bank: b}
-		if b.Notices != bank.None {
-			if h.Notice, err = bank.LastOf(ctx, s.DB, b.Code, bank.KindNotice); err != nil {
+		for kind, last := range map[string]*bank.InboxRow{bank.KindNotice: &h.Notice, bank.KindStatement: &h.Statement} {
+			if kind == bank.KindNotice && b.Notices == bank.None {
+				continue
+			}
+			page, _, sealed, err := s.Reconcile.Inbox(ctx, eyes, bank.InboxQuery{Bank: b.Code, Kind: kind, Outcome: bank.New, Limit: 1})
+			if err != nil {
 				return nil, err
 			}
-		}
-		if h.Statement, err = bank.LastOf(ctx, s.DB, b.Code, bank.KindStatement); err != nil {
-			return nil, err
+			if len(page) > 0 {
+				*last = page[0]
+			}
+			h.Sealed = h.Sealed || sealed
 		}
 		all = append(all, h)
 	}

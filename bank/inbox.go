@@ -3,7 +3,6 @@ package bank
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"strings"
 	"time"
 
@@ -87,13 +86,4 @@ func readPlace(cursor string) (at string, id sqldb.ID, err error) {
 		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
 	}
 	return at, id, nil
-}
-
-// LastOf is the last message of a kind that a bank sent and we took; the zero row if there is none.
-func LastOf(ctx context.Context, r sqldb.Reader, bank, kind string) (InboxRow, error) {
-	m, err := inbox.One(ctx, r, "WHERE bank = ? AND kind = ? AND outcome <> 'REFUSED' ORDER BY received_at DESC, id DESC LIMIT 1", bank, kind)
-	if errors.Is(err, sqldb.ErrNone) {
-		return InboxRow{}, nil
-	}
-	return m, err
 }
