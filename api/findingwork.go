@@ -66,13 +66,13 @@ func (s *server) proposeRefund(c *gin.Context, by string, m reconcile.FindingMov
 	if err != nil {
 		return err
 	}
-	if v.FindingRow.Credit == 0 {
+	if v.Credit == 0 {
 		return deposit.Refuse(deposit.Conflict, "no_credit", "该差异不是一笔入账，没有可退付的资金")
 	}
 	if v.Version != m.Version {
 		return sqldb.ErrStale
 	}
-	line := refund.Order{Row: 1, Credit: v.FindingRow.Credit, PayeeBank: w.payeeBank, PayeeBankCode: w.payeeBankCode}
+	line := refund.Order{Row: 1, Credit: v.Credit, PayeeBank: w.payeeBank, PayeeBankCode: w.payeeBankCode}
 	order := refund.ListOrder{Eyes: eyes, Department: v.Department, Reference: "finding-" + m.ID.String(), Note: w.note, Lines: []refund.Order{line}}
 	done, err := s.Refund.Submit(ctx, by, order)
 	if err != nil {

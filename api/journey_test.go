@@ -113,7 +113,7 @@ func (h *house) settledBy(person, state string) {
 		h.t.Errorf("the trail is %s", got)
 	}
 	lines, _, err := h.server.Refund.Lines(context.Background(), deposit.SightOfAll(), refund.LineQuery{})
-	if err != nil || len(lines) != 1 || lines[0].EntryID != v.FindingRow.Credit {
+	if err != nil || len(lines) != 1 || lines[0].EntryID != v.Credit {
 		h.t.Errorf("%d refunds, %v", len(lines), err)
 	}
 }

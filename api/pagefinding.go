@@ -153,7 +153,7 @@ func choicesOf(v *reconcile.FindingView) (all []findingChoice) {
 	offer(steps["confirm"] != "", "confirm", "确认", "a")
 	offer(steps["explain"] != "", "explain", "说明", "")
 	offer(v.State != reconcile.Settled && v.State != reconcile.Cleared, "hand_over", "移交", "t")
-	offer(v.State != reconcile.Settled && v.State != reconcile.Cleared && v.FindingRow.Credit != 0 && v.Code.Refundable(), "refund", "提出退付", "")
+	offer(v.State != reconcile.Settled && v.State != reconcile.Cleared && v.Credit != 0 && v.Code.Refundable(), "refund", "提出退付", "")
 	offer(steps["settle"] != "", "settle", "办结", "")
 	offer(steps["reopen"] != "", "reopen", undo, "")
 	return all

@@ -77,8 +77,8 @@ func (d *Desk) Finding(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*F
 		return nil, err
 	}
 	v.AgeDays = age(v.Day)
-	if v.FindingRow.Credit != 0 {
-		if v.Entry, err = d.Credit(ctx, eyes, v.FindingRow.Credit); err != nil {
+	if v.Credit != 0 {
+		if v.Entry, err = d.Credit(ctx, eyes, v.Credit); err != nil {
 			return nil, err
 		}
 	}
@@ -162,10 +162,10 @@ func (d *Desk) viewSteps(ctx context.Context, v *FindingView) error {
 	for _, e := range events {
 		step := FindingStep{EventView{e.At, e.By, e.Was, e.Became, e.Note}, stepKind(e)}
 		v.History = append(v.History, step)
-		switch {
-		case step.Kind == StepOwner:
+		switch step.Kind {
+		case StepOwner:
 			v.Owner = e.Note
-		case step.Kind == StepMoved:
+		case StepMoved:
 			v.UndoUntil = nil
 			if night := deposit.DayOf(e.At).Add(1).Start(); (e.Became == Explained || e.Became == Settled) && d.db.Now().Before(night) {
 				v.UndoUntil = &night

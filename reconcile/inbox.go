@@ -95,14 +95,14 @@ func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*M
 	if err != nil {
 		return nil, err
 	}
-	b, err := d.banks.Bank(m.Bank)
-	if err != nil {
+	b, gone := d.banks.Bank(m.Bank)
+	switch {
+	case gone != nil: // nobody knows any more how to read it
 		v.Unreadable = "该银行已不在 banks.yaml 中"
 		return v, nil
-	}
-	if m.Kind == bank.KindNotice {
+	case m.Kind == bank.KindNotice:
 		err = d.viewEntries(ctx, eyes, v, b, raw)
-	} else {
+	default:
 		err = d.viewFile(ctx, v)
 	}
 	if v.Sealed {
