@@ -81,7 +81,7 @@ func (s *server) pageFindings(c *gin.Context) error {
 
 func (s *server) fillQueue(c *gin.Context, b *findingQueue) error {
 	ctx, eyes := c.Request.Context(), s.sight(c)
-	rows, next, err := s.Reconcile.Findings(ctx, eyes, b.Asked)
+	rows, next, codes, err := s.Reconcile.Queue(ctx, eyes, b.Asked)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,6 @@ func (s *server) fillQueue(c *gin.Context, b *findingQueue) error {
 	}
 	for _, r := range rows {
 		b.Rows = append(b.Rows, queueRow{r, age(r.Day), owners[r.ID]})
-	}
-	counted := b.Asked
-	counted.Code, counted.After = "", ""
-	codes, err := s.Reconcile.CountFindings(ctx, eyes, counted)
-	if err != nil {
-		return err
 	}
 	b.Counts, b.Chosen = countsOf(codes), countsOf(codes)
 	if b.Asked.Code != "" {

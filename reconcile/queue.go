@@ -42,7 +42,7 @@ func (q *FindingQuery) where() (text string, args []any) {
 	only(q.Bank != "", "f.bank = ?", q.Bank)
 	only(q.Code != "", "f.code = ?", string(q.Code))
 	only(q.State != "", "f.state = ?", q.State)
-	only(q.Todo, "f.state IN ('OPEN','EXPLAINED')")
+	only(q.Todo, "f.state NOT IN ('SETTLED','CLEARED')") // said so, the order of the days is read and not sorted for: what is to do is of late
 	only(q.Department != "", "f.department = ?", q.Department)
 	if len(q.IDs) > 0 {
 		keys := make([]any, len(q.IDs))
@@ -123,6 +123,16 @@ func (d *Desk) CountFindings(ctx context.Context, eyes deposit.Sight, q FindingQ
 		"SELECT f.code, COUNT(*), COALESCE(SUM(f.amount), 0) FROM findings AS f "+q.joins()+"WHERE "+where+" AND "+seen+" GROUP BY f.code", append(args, more...)...)
 	slices.SortFunc(all, func(a, b CodeCount) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
 	return append([]CodeCount{}, all...), err
+}
+
+// Queue is Findings and, read at the same time, CountFindings of the query without its code.
+func (d *Desk) Queue(ctx context.Context, eyes deposit.Sight, q FindingQuery) (page []FindingRow, next string, counts []CodeCount, err error) {
+	counted := q
+	counted.Code, counted.After = "", ""
+	err = together(
+		func() (err error) { page, next, err = d.Findings(ctx, eyes, q); return err },
+		func() (err error) { counts, err = d.CountFindings(ctx, eyes, counted); return err })
+	return page, next, counts, err
 }
 
 // joins are the tables that counting needs: what is searched for stands in all of them, what may be seen in the entries.
