@@ -120,12 +120,8 @@ func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, l *Line, r bank.PayResult
 		_, err := tx.Exec(ctx, "UPDATE refunds SET asked_at = ? WHERE id = ?", sqldb.At(tx.Now), l.ID)
 		return err
 	}
-	n, err := tx.Exec(ctx, "UPDATE refunds SET word = ?, code = ?, said = ?, bank_serial = ?, asked_at = ?, vouched = '', version = version + 1 WHERE id = ? AND version = ?",
-		r.Status, r.Code, r.Text, orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.ID, l.Version)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
-	return err
+	return tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET word = ?, code = ?, said = ?, bank_serial = ?, asked_at = ?, vouched = '', version = version + 1 WHERE version = ?",
+		r.Status, r.Code, r.Text, orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.Version)
 }
 
 // Result takes a result that the bank sends by itself: each line it names by our serial gets what it says. Files and notices come

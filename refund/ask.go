@@ -149,11 +149,7 @@ func (l *Line) first(act string) string {
 
 // firstWord notes who says first what became of a payment.
 func firstWord(ctx context.Context, tx *sqldb.Tx, l *Line, act, note string) error {
-	n, err := tx.Exec(ctx, "UPDATE refunds SET vouched = ?, version = version + 1 WHERE id = ? AND version = ?", act+" "+tx.By, l.ID, l.Version)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
-	if err != nil {
+	if err := tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET vouched = ?, version = version + 1 WHERE version = ?", act+" "+tx.By, l.Version); err != nil {
 		return err
 	}
 	l.Vouched, l.Version = act+" "+tx.By, l.Version+1

@@ -102,7 +102,7 @@ var useCases = []useCase{
 		return err
 	}},
 	{"Dispose", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
-		found, err := bank.CreditsBySerial(ctx, h.db, "lcyh", theDay, []string{h.first.Serial})
+		found, err := bank.CreditsBySerial(ctx, h.db, h.lcyh, theDay, []string{h.first.Serial})
 		if err != nil || len(found) == 0 {
 			return cmpErr(err)
 		}

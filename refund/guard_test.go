@@ -220,7 +220,7 @@ func (h *house) again(b refund.Batch) refund.Batch {
 // credit is the key of a credit.
 func (h *house) credit(e bank.Entry) sqldb.ID {
 	h.t.Helper()
-	found, err := bank.CreditsBySerial(context.Background(), h.db, e.Bank, e.BookingDate, []string{e.Serial})
+	found, err := bank.CreditsBySerial(context.Background(), h.db, h.lcyh, e.BookingDate, []string{e.Serial})
 	h.must(err)
 	return found[0].ID
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"depositd/bank"
@@ -63,11 +64,12 @@ func (d *Desk) SendDue(ctx context.Context, by string, b *bank.Bank, exchange Ex
 	return sent, unwritten
 }
 
-// messagesWith are the keys of a bank's messages of which some line is as the condition has it, the oldest first. Their bodies are
-// read one by one: a hundred thousand lines are tens of megabytes.
+// messagesWith are the keys of a bank's messages of which some line is as the condition has it, the oldest first. It is asked from the
+// lines' side: few are on their way, and all that were ever sent are many. The bodies are read one by one: a hundred thousand
+// lines are tens of megabytes.
 func messagesWith(ctx context.Context, r sqldb.Reader, code, condition string, args ...any) ([]sqldb.ID, error) {
 	return sqldb.Select(ctx, r, func(id *sqldb.ID) []any { return []any{id} }, "SELECT s.id FROM refund_sends AS s WHERE s.bank = ? AND "+
-		"EXISTS (SELECT 1 FROM refunds AS l WHERE l.send_id = s.id AND "+condition+") ORDER BY s.made_at, s.batch_id, s.part", append([]any{code}, args...)...)
+		"s.id IN (SELECT l.send_id FROM refunds AS l WHERE "+condition+") ORDER BY s.made_at, s.batch_id, s.part", append([]any{code}, args...)...)
 }
 
 // errAway says that the bank could not be dialled.
@@ -76,7 +78,8 @@ var errAway = errors.New("the bank is away")
 // abandon makes UNKNOWN what a process that died left SENDING.
 func (d *Desk) abandon(ctx context.Context, by, code string) error {
 	return d.again(func() error {
-		left, err := lines.All(ctx, d.db, "WHERE state = 'SENDING' AND bank = ?", code)
+		left, err := lines.All(ctx, d.db, "WHERE state = 'SENDING' ORDER BY id") // of any bank: they are few, and a bank has many lines
+		left = slices.DeleteFunc(left, func(l Line) bool { return l.Bank != code })
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -236,11 +239,11 @@ func (d *Desk) sent(ctx context.Context, by string, m *Message, act, note string
 			if err != nil {
 				return err
 			}
-			if err := moveLines(ctx, tx, left, act, note); err != nil || act != "unsent" {
+			if err := moveLines(ctx, tx, left, act, note); err != nil || act != "unsent" || len(left) == 0 {
 				return err
 			}
-			_, err = tx.Exec(ctx, "UPDATE refunds SET sent_at = ? WHERE send_id = ? AND state = 'RELEASED'", sqldb.At(time.Time{}), m.ID)
-			return err
+			return errors.Join(tx.UpdateAll(ctx, ids(left), "UPDATE refunds SET sent_at = ? WHERE state = 'RELEASED'", sqldb.At(time.Time{})),
+				countUnsent(ctx, tx, dayOf(&left[0], left[0].SentAt), total(left)))
 		})
 	})
 }
@@ -251,7 +254,7 @@ func neverSent(err error) bool {
 	return errors.As(err, &failed) && failed.Outcome == bank.CallUnsent
 }
 
-// claim takes a message's lines from RELEASED to SENDING by one statement that looks, in the same breath, for whatever may keep
+// claim takes a message's lines from RELEASED to SENDING by a statement that looks, in the same breath, for whatever may keep
 // them here: a freeze of the account, a stop, a hold, a payee whose change is not yet in effect, a release that has lapsed. Nor does
 // money go out that the bank has taken back since it was checked. All of them move or none; none is no error, the next run asks again.
 func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line, err error) {
@@ -259,7 +262,7 @@ func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line
 		if claimed, err = lines.All(ctx, tx, "WHERE send_id = ? AND state = 'RELEASED' ORDER BY sub_account, id", m.ID); err != nil || len(claimed) == 0 {
 			return err
 		}
-		if err := errors.Join(d.stillFree(ctx, tx, claimed), d.withinDay(ctx, tx, m, total(claimed))); err != nil {
+		if err := errors.Join(d.stillFree(ctx, tx, claimed), countSent(ctx, tx, dayOf(&claimed[0], tx.Now), total(claimed), d.limits.Day)); err != nil {
 			return err
 		}
 		err := tx.MoveAll(ctx, sqldb.Sweep{Table: "refunds", IDs: ids(claimed), From: string(Released), To: string(Sending),
@@ -278,14 +281,4 @@ func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line
 		return nil, nil
 	}
 	return claimed, err
-}
-
-// withinDay refuses what would send more from a parent account in one day than it may.
-func (d *Desk) withinDay(ctx context.Context, tx *sqldb.Tx, m *Message, more deposit.Fen) error {
-	sent, err := sqldb.Value[deposit.Fen](ctx, tx, "SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE bank = ? AND parent_account = ? AND sent_at >= ?",
-		m.Bank, m.ParentAccount, sqldb.At(deposit.DayOf(tx.Now).Start()))
-	if err == nil && sent+more > d.limits.Day {
-		err = deposit.Refuse(deposit.Conflict, "day_limit", "超过该母账户当日退付限额，次日继续")
-	}
-	return err
 }
