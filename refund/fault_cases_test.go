@@ -191,6 +191,18 @@ var useCases = []useCase{
 		_, err := h.refund.AskDue(ctx, "sender", h.lcyh, time.Minute, h.exchange)
 		return err
 	}},
+	{name: "SendAgain", stage: func(h *house) {
+		h.pays = h.sim.Paying(banksim.PayRules{Dice: banksim.Always(banksim.Drowns)})
+		staged(h)
+		h.sent()
+		h.lcyh.ResendWithin = 12 * time.Hour
+		*h.now = h.now.Add(time.Minute)
+		h.ask()
+		h.pays = h.sim.Paying(banksim.PayRules{})
+	}, run: func(ctx context.Context, h *house) error {
+		_, err := h.refund.SendAgain(ctx, "sender", h.lcyh, h.exchange)
+		return err
+	}},
 	{name: "Result", stage: func(h *house) {
 		h.pays = h.sim.Paying(banksim.PayRules{Dice: banksim.Always(banksim.PaysLater), Later: time.Hour})
 		staged(h)

@@ -12,7 +12,6 @@ import (
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
-	"depositd/platform"
 	"depositd/platform/deposit"
 )
 
@@ -255,8 +254,7 @@ func neverSent(err error) bool {
 }
 
 // claim takes a message's lines from RELEASED to SENDING by a statement that looks, in the same breath, for whatever may keep
-// them here: a freeze of the account, a stop, a hold, a payee whose change is not yet in effect, a release that has lapsed. Nor does
-// money go out that the bank has taken back since it was checked. All of them move or none; none is no error, the next run asks again.
+// them here (mayGoOut). Nor does money go out that the bank has taken back since it was checked. All of them move or none; none is no error, the next run asks again.
 func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		if claimed, err = lines.All(ctx, tx, "WHERE send_id = ? AND state = 'RELEASED' ORDER BY sub_account, id", m.ID); err != nil || len(claimed) == 0 {
@@ -266,9 +264,7 @@ func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line
 			return err
 		}
 		err := tx.MoveAll(ctx, sqldb.Sweep{Table: "refunds", IDs: ids(claimed), From: string(Released), To: string(Sending),
-			Guard: platform.NoFreeze("refunds") + " AND " + notHeld + " AND " + changeInEffect +
-				" AND EXISTS (SELECT 1 FROM refund_batches AS b WHERE b.id = refunds.batch_id AND b.state = 'STARTED' AND b.released_at > ?)",
-			Args: []any{sqldb.At(tx.Now), sqldb.At(tx.Now.Add(-d.limits.ApprovalLasts))}, Note: "发送"})
+			Guard: mayGoOut, Args: d.mayGoOut(tx), Note: "发送"})
 		if err != nil {
 			return err
 		}
