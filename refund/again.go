@@ -48,18 +48,14 @@ func (d *Desk) repeatable(b *bank.Bank) (earliest time.Time) {
 }
 
 func (d *Desk) sendAgain(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, exchange Exchange) (went bool, err error) {
-	m, err := sends.One(ctx, d.db, "WHERE id = ?", id)
-	if err != nil {
-		return false, err
-	}
-	batch, err := BatchByID(ctx, d.db, m.BatchID)
+	m, number, err := messageByID(ctx, d.db, id)
 	if err != nil {
 		return false, err
 	}
 	if claimed, err := d.claimAgain(ctx, by, b, &m); err != nil || !claimed {
 		return false, err
 	}
-	answer, failed := exchange(ctx, b, messageNumber(batch.Number, m.Part), m.Body)
+	answer, failed := exchange(ctx, b, number, m.Body)
 	if failed != nil || answer == nil {
 		return !neverSent(failed), nil // nobody knows more than before
 	}

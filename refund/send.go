@@ -125,7 +125,7 @@ func (d *Desk) write(ctx context.Context, tx *sqldb.Tx, b *bank.Bank, id sqldb.I
 	}
 	for part, some := range messagesOf(b, all) {
 		m := Message{ID: tx.NewID(), BatchID: id, Part: part + 1, Bank: batch.Bank, ParentAccount: batch.ParentAccount, MadeAt: tx.Now}
-		payout, err := payoutOf(ctx, tx, b, &m, batch.Number, some)
+		payout, err := payoutOf(ctx, tx, b, &m, messageNumber(batch.Number, m.Part), some)
 		if err != nil {
 			return err
 		}
@@ -162,19 +162,25 @@ func messagesOf(b *bank.Bank, all []Line) (parts [][]Line) {
 	return parts
 }
 
-// sentAs reads a message, its lines – or the one of them that has the serial –, and its content as it was sent.
-func sentAs(ctx context.Context, r sqldb.Reader, b *bank.Bank, id sqldb.ID, serial string) (m Message, all []Line, payout *bank.Payout, err error) {
+// messageByID reads a message and what it is called at the bank.
+func messageByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (m Message, number string, err error) {
 	if m, err = sends.One(ctx, r, "WHERE id = ?", id); err != nil {
-		return m, nil, nil, err
+		return m, "", err
 	}
 	batch, err := BatchByID(ctx, r, m.BatchID)
+	return m, messageNumber(batch.Number, m.Part), err
+}
+
+// sentAs reads a message, its lines – or the one of them that has the serial –, and its content as it was sent.
+func sentAs(ctx context.Context, r sqldb.Reader, b *bank.Bank, id sqldb.ID, serial string) (m Message, all []Line, payout *bank.Payout, err error) {
+	m, number, err := messageByID(ctx, r, id)
 	if err != nil {
 		return m, nil, nil, err
 	}
 	if all, err = lines.All(ctx, r, "WHERE send_id = ? AND (? = '' OR serial = ?) ORDER BY sub_account, id", id, serial, serial); err != nil {
 		return m, nil, nil, err
 	}
-	payout, err = payoutOf(ctx, r, b, &m, batch.Number, all)
+	payout, err = payoutOf(ctx, r, b, &m, number, all)
 	return m, all, payout, err
 }
 
@@ -192,7 +198,7 @@ func payoutOf(ctx context.Context, r sqldb.Reader, b *bank.Bank, m *Message, num
 	for _, e := range credits {
 		origin[e.ID] = e.Serial
 	}
-	p := &bank.Payout{Number: messageNumber(number, m.Part), ParentAccount: m.ParentAccount, CreatedAt: m.MadeAt.Truncate(time.Second)}
+	p := &bank.Payout{Number: number, ParentAccount: m.ParentAccount, CreatedAt: m.MadeAt.Truncate(time.Second)}
 	if b.PayoutAdapter.Payout.OneSubAccount {
 		p.SubAccount = some[0].SubAccount
 	}
@@ -205,11 +211,7 @@ func payoutOf(ctx context.Context, r sqldb.Reader, b *bank.Bank, m *Message, num
 // send claims the lines of one message, sends its bytes and keeps the answer. went is false where something keeps the lines here;
 // errAway where the bank could not be dialled.
 func (d *Desk) send(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, exchange Exchange) (went bool, err error) {
-	m, err := sends.One(ctx, d.db, "WHERE id = ?", id)
-	if err != nil {
-		return false, err
-	}
-	batch, err := BatchByID(ctx, d.db, m.BatchID)
+	m, number, err := messageByID(ctx, d.db, id)
 	if err != nil {
 		return false, err
 	}
@@ -217,7 +219,7 @@ func (d *Desk) send(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, e
 	if err != nil || len(claimed) == 0 {
 		return false, err
 	}
-	answer, failed := exchange(ctx, b, messageNumber(batch.Number, m.Part), m.Body)
+	answer, failed := exchange(ctx, b, number, m.Body)
 	ctx = context.WithoutCancel(ctx) // it is sent: how it fared is kept, whoever has lost patience
 	switch {
 	case neverSent(failed):
