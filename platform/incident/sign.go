@@ -169,7 +169,10 @@ func (p *Plan) wanted(a Authority, act Act, level string) (offices []string, all
 	switch act {
 	case Grade, Dismiss:
 		for _, l := range p.Levels.Items {
-			offices = slices.Concat(offices, p.by22(Confirm, l.ID), p.by31(Confirm, l.ID), p.by22(Assess, l.ID), nonEmpty(l.ReportedBy))
+			offices = slices.Concat(offices, p.by22(Confirm, l.ID), p.by31(Confirm, l.ID), p.by22(Assess, l.ID))
+			if act == Grade {
+				offices = append(offices, nonEmpty(l.ReportedBy)...)
+			}
 		}
 		return append(offices, p.phase("occurrence").AssessedBy...), false
 	case File:
