@@ -86,7 +86,7 @@ func (p *Plan) stepViews(i *Incident, states []StepState) (all []StepView) {
 		b := &s.Branches[k]
 		for j := range b.Steps {
 			step := &b.Steps[j]
-			all = append(all, StepView{StepState: *stepAt(states, s.Key(b, step)), Branch: b, Plan: step, Plays: i.plays(b)})
+			all = append(all, StepView{StepState: *stepAt(states, s.Key(b, step)), Branch: b, Plan: step, Plays: i.Plays(b)})
 		}
 	}
 	return all
