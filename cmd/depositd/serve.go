@@ -111,6 +111,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
+	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {

@@ -22,16 +22,16 @@ func TestSuggestedLevels(t *testing.T) {
 		{incident.Part, 0, "", 2 * time.Hour, "没有规定级别"},
 		{incident.Part, 2 * time.Hour, "", 2 * time.Hour, "已持续 2 小时"},
 		{incident.Part, 2*time.Hour + moment, "level_1", 4 * time.Hour, "持续超过 2 小时"},
-		{incident.Part, 4 * time.Hour, "level_1", 4 * time.Hour, "一级应急响应"},
+		{incident.Part, 4 * time.Hour, "level_1", 4 * time.Hour, "部分模块故障，已持续 4 小时，符合“部分模块故障持续超过 2 小时”"},
 		{incident.Part, 4*time.Hour + moment, "level_2", 0, "持续超过 4 小时"},
 		{incident.Part, 90 * time.Hour, "level_2", 0, "3 天 18 小时"},
 		{incident.Whole, time.Hour, "", 4 * time.Hour, "没有规定级别"},
 		{incident.Whole, 2*time.Hour + moment, "", 4 * time.Hour, "由人员判定（部分模块故障持续同样时长即为一级应急响应）"}, // the plan's gap
 		{incident.Whole, 4 * time.Hour, "", 4 * time.Hour, "由人员判定"},
 		{incident.Whole, 4*time.Hour + moment, "level_3", 0, "持续超过 4 小时以上"},
-		{incident.Evaluation, 0, "level_1", 4 * time.Hour, "评标过程无法顺利进行"},
+		{incident.Evaluation, 0, "level_1", 4 * time.Hour, "符合“评标过程无法顺利进行，需要人工干预”"},
 		{incident.Evaluation, 4 * time.Hour, "level_1", 4 * time.Hour, "评标过程无法顺利进行"},
-		{incident.Evaluation, 4*time.Hour + moment, "level_2", 0, "二级应急响应"},
+		{incident.Evaluation, 4*time.Hour + moment, "level_2", 0, "评标过程无法顺利进行，已持续 4 小时，符合“部分模块故障持续超过 4 小时”"},
 		{incident.NoScope, 9 * time.Hour, "", 0, "由人员判定"},
 	} {
 		got := p.Suggest(c.scope, night, night.Add(c.lasts))
