@@ -30,7 +30,7 @@ type stage struct {
 	clock   *demoClock
 	db      *sqldb.DB // to look into; only sessions are written
 	client  *http.Client
-	http    string    // the service's address
+	http    string // the service's address
 	tcp     string
 	banks   []*farBank
 	tenders map[string]deposit.Fen // the deposit of each lot

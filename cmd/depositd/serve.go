@@ -116,6 +116,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
+	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -131,7 +132,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
 		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
 }
 
