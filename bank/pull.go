@@ -47,3 +47,14 @@ func (d *Desk) AskedSince(ctx context.Context, bank, code string, since time.Tim
 	}
 	return asked, err
 }
+
+// CallsSince counts the calls to a bank since an instant, and those of them that did not end well.
+func (d *Desk) CallsSince(ctx context.Context, bank string, since time.Time) (made, failed int, err error) {
+	type count struct{ made, failed int }
+	rows, err := sqldb.Select(ctx, d.db, func(c *count) []any { return []any{&c.made, &c.failed} },
+		"SELECT COUNT(*), COALESCE(SUM(CASE WHEN outcome = 'DONE' THEN 0 ELSE 1 END), 0) FROM calls WHERE bank = ? AND began_at >= ?", bank, sqldb.At(since))
+	if err != nil || len(rows) == 0 {
+		return 0, 0, err
+	}
+	return rows[0].made, rows[0].failed, nil
+}
