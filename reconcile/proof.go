@@ -1,15 +1,61 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
+	"depositd/migrations/sqldb"
+	"depositd/platform"
 	"depositd/platform/deposit"
 )
 
-// Band is a count as it may be told while it is secret: 0, 1–9 or 10+.
-func Band(n int) string {
+// Veil is what lies over everything that is told while lots are sealed: how many are.
+type Veil struct{ Lots int }
+
+// leastSealed is how many lots have to be sealed for anything to be told of all of them together: of fewer it would tell of each.
+const leastSealed = 3
+
+// VeilNow reads how many lots are sealed.
+func VeilNow(ctx context.Context, r sqldb.Reader) (v Veil, err error) {
+	v.Lots, err = platform.SealedLots(ctx, r)
+	return v, err
+}
+
+// Hides says whether counts and moments are secret.
+func (v Veil) Hides() bool { return v.Lots > 0 }
+
+// Count is a count for people, a band while counts are secret.
+func (v Veil) Count(n int) string {
+	if v.Hides() {
+		return band(n)
+	}
+	return fmt.Sprint(n)
+}
+
+// When is an instant for people, the day alone while moments are secret: it would tell when somebody paid.
+func (v Veil) When(t time.Time) string {
+	if v.Hides() {
+		return string(deposit.DayOf(t))
+	}
+	return deposit.Wall(t)
+}
+
+// Note says what there is of lots that are not opened, and no more than that; where only one or two are sealed, the same
+// whether there is something or not.
+func (v Veil) Note(n int) string {
+	switch {
+	case v.Lots == 0:
+		return ""
+	case v.Lots < leastSealed:
+		return "未开标标段的情况开标前不披露"
+	}
+	return "未开标标段需核对：" + band(n) + " 笔（开标后可见）"
+}
+
+// band is a count as it may be told while it is secret: 0, 1–9 or 10+.
+func band(n int) string {
 	switch {
 	case n == 0:
 		return "0"
@@ -17,22 +63,6 @@ func Band(n int) string {
 		return "1–9"
 	}
 	return "10+"
-}
-
-// Counted is a count for people, as a band where it is veiled.
-func Counted(n int, veiled bool) string {
-	if veiled {
-		return Band(n)
-	}
-	return fmt.Sprint(n)
-}
-
-// SealedNote says that there is more to look at, of lots that are not opened, and no more than that; "" for nothing.
-func SealedNote(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return "另有未开标标段需核对：" + Band(n) + " 笔（开标后可见）"
 }
 
 // Proof is what the service has found out for one step of the plan (domain.md §7.1), in lines for people. It is stored with
@@ -110,12 +140,4 @@ func lasting(d time.Duration) string {
 		return fmt.Sprint(hours, " 小时")
 	}
 	return fmt.Sprint(hours, " 小时 ", minutes, " 分钟")
-}
-
-// onDay is an instant for people, the day alone where it is veiled: the moment would tell when somebody paid.
-func onDay(t time.Time, veiled bool) string {
-	if veiled {
-		return string(deposit.DayOf(t))
-	}
-	return deposit.Wall(t)
 }

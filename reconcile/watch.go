@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"depositd/migrations/sqldb"
 	"depositd/platform/incident"
 )
 
@@ -18,7 +17,7 @@ const (
 	SignAllocation    = "ALLOCATION_FAILING"  // 4.6.1, case 1
 	SignNotBooked     = "CREDITS_NOT_BOOKED"  // 4.6.1, case 2
 	SignAstray        = "DEPOSITS_ASTRAY"     // 4.6.2, case 1
-	SignAstraySealed  = "SEALED_TO_CHECK"     // 4.6.2, case 1, of lots that are not opened
+	SignSealed        = "SEALED_TO_CHECK"     // 4.6.2, case 1, of lots that are not opened
 	SignNotPushed     = "PUSHES_MISSING"      // 4.6.2, case 2: the bank is silent, or its statement tells what it never pushed
 	SignRejected      = "PUSHES_REJECTED"     // 4.6.2, case 2
 	SignUndecodable   = "MESSAGES_UNREADABLE" // 4.6.2, case 2
@@ -34,7 +33,7 @@ const (
 
 // WatchedCodes are the codes of which a round looks at everything there is: what it does not see of them is gone.
 func WatchedCodes() []string {
-	return []string{SignPoolExhausted, SignUnreleased, SignAllocation, SignNotBooked, SignAstray, SignAstraySealed, SignNotPushed, SignRejected, SignUndecodable, SignOutage}
+	return []string{SignPoolExhausted, SignUnreleased, SignAllocation, SignNotBooked, SignAstray, SignSealed, SignNotPushed, SignRejected, SignUndecodable, SignOutage}
 }
 
 // Watch looks for the troubles of 4.6.1, 4.6.2 and 5.1.1, each with the evidence per step of the plan and where the fault
@@ -47,7 +46,7 @@ func (k *Keeper) Watch(ctx context.Context, by string, clockOff time.Duration) (
 		return nil, err
 	}
 	var all []incident.Sign
-	for _, look := range []func(context.Context, circumstances) ([]incident.Sign, error){k.watchPools, k.watchPushes, k.watchLots, k.watchOutages} {
+	for _, look := range []func(context.Context, circumstances) ([]incident.Sign, error){k.watchPools, k.watchPushes, k.watchLots, k.watchSealed, k.watchOutages} {
 		signs, err := look(ctx, c)
 		if err != nil {
 			return nil, errors.Join(err, missed)
@@ -60,18 +59,12 @@ func (k *Keeper) Watch(ctx context.Context, by string, clockOff time.Duration) (
 	return all, missed
 }
 
-// veiled says whether lots are sealed, so that counts and moments are secret.
-func veiled(ctx context.Context, r sqldb.Reader) (bool, error) {
-	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM lots WHERE state = 'ANNOUNCED'")
-	return n > 0, err
-}
-
 // Exhibits makes evidence of proofs, for the steps of a branch; the steps that the service could check by itself are answered.
 func Exhibits(scenario, branch string, all []Proof) []incident.Evidence {
 	evidence := make([]incident.Evidence, len(all))
 	for i := range all {
 		p := &all[i]
-		evidence[i] = incident.Evidence{Step: scenario + "/" + branch + "/" + p.Step, Key: "watch:" + p.Step, Kind: incident.Text, Text: p.Text(), Answers: len(p.Asks) == 0}
+		evidence[i] = incident.Evidence{Step: scenario + "/" + branch + "/" + p.Step, Key: "watch:" + p.Step, Kind: incident.AsText, Text: p.Text(), Answers: len(p.Asks) == 0}
 	}
 	return evidence
 }

@@ -14,6 +14,7 @@ import (
 type circumstances struct {
 	now      time.Time
 	clockOff time.Duration // the database's clock against this machine's
+	veil     Veil
 	changes  []sqldb.Event // of the program's versions and settings, the newest first
 	outages  []Outage      // of the last days
 	backlog  time.Time     // when the oldest entry came that waits for a verdict; zero: none does
@@ -25,6 +26,9 @@ const recently = 7 * 24 * time.Hour
 
 func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c circumstances, err error) {
 	c.now, c.clockOff = k.db.Now(), clockOff
+	if c.veil, err = VeilNow(ctx, k.db); err != nil {
+		return c, err
+	}
 	if c.changes, err = programChanges(ctx, k.db); err != nil {
 		return c, err
 	}
@@ -99,8 +103,7 @@ func (c *circumstances) changesText(troubleBegan time.Time) []string {
 // pushFacts is what is known of a bank's pushing.
 type pushFacts struct {
 	circumstances
-	bank   *bank.Bank
-	veiled bool // a lot that may be paid at this bank is not opened
+	bank *bank.Bank
 
 	rhythm   *Rhythm
 	last     time.Time // the last push; zero: there was never one
@@ -115,7 +118,6 @@ type pushFacts struct {
 	today   []bank.Pushes // of the last day, by hour and code
 	usual   map[bank.Rejection]float64
 	missing []missingLine
-	sealed  int             // lines of all banks together that were never pushed and may not be told
 	spread  []time.Duration // of the last day with notices, from the booking to us, shortest first
 	atCap   bool
 }
@@ -203,17 +205,9 @@ func (k *Keeper) pushFacts(ctx context.Context, c circumstances, b *bank.Bank, m
 		return f, err
 	}
 	f.inUse = len(inUse)
-	sealed, err := platform.SealedLots(ctx, k.db)
-	if err != nil {
-		return f, err
-	}
-	f.veiled = sealed > 0
 	for _, l := range missing {
-		if l.Bank == b.Code {
+		if l.Bank == b.Code && l.Opened {
 			f.missing = append(f.missing, l)
-		}
-		if !l.Opened {
-			f.sealed++
 		}
 	}
 	if err := k.readSilence(ctx, &f); err != nil {

@@ -29,8 +29,7 @@ type astray struct {
 }
 
 // watchLots looks for deposits that came late or to a wrong number (plan 4.6.2, case 1): an incident for each lot that is
-// opened. Of all others together it is told once a day that there is something, and only where several lots are sealed: the
-// moment, and the lot, would tell that somebody has paid.
+// opened; of the others watchSealed tells.
 func (k *Keeper) watchLots(ctx context.Context, c circumstances) ([]incident.Sign, error) {
 	all, err := sqldb.Select(ctx, k.db, func(a *astray) []any {
 		return []any{&a.LotID, &a.Lot, &a.Department, sqldb.Wall(&a.OpensAt), sqldb.Wall(&a.OpenedAt), &a.Code, &a.Bank, &a.SubAccount, &a.Serial, sqldb.Wall(&a.BookedAt), sqldb.Wall(&a.SeenAt),
@@ -42,40 +41,18 @@ func (k *Keeper) watchLots(ctx context.Context, c circumstances) ([]incident.Sig
 	if err != nil {
 		return nil, err
 	}
-	sealedLots, err := sqldb.Value[int](ctx, k.db, "SELECT COUNT(*) FROM lots WHERE state = 'ANNOUNCED'")
-	if err != nil {
-		return nil, err
-	}
-	standing, err := incident.Standing(ctx, k.db, SignAstraySealed)
-	if err != nil {
-		return nil, err
-	}
-	return astraySigns(all, sealing{lots: sealedLots, told: len(standing) > 0}, c), nil
+	return astraySigns(all, c), nil
 }
 
 // mostAstray is how many a round looks at.
 const mostAstray = 2000
 
-// sealing is what is known of the lots that are not opened.
-type sealing struct {
-	lots int
-	told bool // an incident says so already
-}
-
-// leastSealed is how many lots have to be sealed for anything to be told of them: of fewer it would tell of each.
-const leastSealed = 3
-
-// morning is the hour in which it is said that sealed lots have something to look at.
-const morning = 8
-
-// astraySigns is what they show. It is pure.
-func astraySigns(all []astray, sealed sealing, c circumstances) (signs []incident.Sign) {
+// astraySigns is what they show of lots that are opened. It is pure.
+func astraySigns(all []astray, c circumstances) (signs []incident.Sign) {
 	byLot := map[string][]astray{}
 	var lots []string
-	hidden := 0
 	for _, a := range all {
 		if !a.Opened {
-			hidden++
 			continue
 		}
 		if byLot[a.Lot] == nil {
@@ -85,9 +62,6 @@ func astraySigns(all []astray, sealed sealing, c circumstances) (signs []inciden
 	}
 	for _, lot := range lots {
 		signs = append(signs, lotSign(byLot[lot], c))
-	}
-	if hidden > 0 && sealed.lots >= leastSealed && (sealed.told || c.now.In(deposit.Shanghai).Hour() == morning) {
-		signs = append(signs, sealedSign(hidden))
 	}
 	return signs
 }
@@ -142,16 +116,4 @@ func (a *astray) placeText() string {
 		text += "；付款人当时投标的标段是 " + a.Meant
 	}
 	return text
-}
-
-// sealedSign says no more than that there is something.
-func sealedSign(hidden int) incident.Sign {
-	s := incident.Sign{Scenario: incident.Unshown, Branch: caseOne, Code: SignAstraySealed, Subject: "SEALED", Department: string(IT), Title: "有未开标标段需核对"}
-	s.Detail = SealedNote(hidden)
-	s.Fault = &incident.Fault{Side: incident.SideOpen, For: []string{"开标前不披露，开标后自动判定"}, Against: []string{}}
-	var p proofs
-	p.know("1.1", SealedNote(hidden))
-	p.ask("1.1", "开标前只答复投标人本人凭流水号查询的那一笔；不得查看或透露其他信息")
-	s.Evidence = Exhibits(s.Scenario, s.Branch, p)
-	return s
 }

@@ -31,11 +31,8 @@ type bankOutage struct {
 
 // watchOutages looks at the times in which the service was deaf (plan 5.1.1).
 func (k *Keeper) watchOutages(ctx context.Context, c circumstances) ([]incident.Sign, error) {
-	hidden, err := veiled(ctx, k.db)
-	if err != nil {
-		return nil, err
-	}
 	var signs []incident.Sign
+	var err error
 	for _, o := range c.outages {
 		if o.Lasted() < deafMatters {
 			continue
@@ -54,13 +51,13 @@ func (k *Keeper) watchOutages(ctx context.Context, c circumstances) ([]incident.
 			}
 			f.banks = append(f.banks, bankOutage{b, k.lines[b.Code] != nil && b.Adapter.Calls != nil && b.Adapter.Calls.Credit != nil, known.rhythm.Known(), known.rhythm.Expected(o.Began, o.Ended)})
 		}
-		signs = append(signs, f.sign(c, hidden))
+		signs = append(signs, f.sign(c))
 	}
 	return signs, nil
 }
 
 // sign is what an outage shows. It is pure.
-func (f *outageFacts) sign(c circumstances, hidden bool) incident.Sign {
+func (f *outageFacts) sign(c circumstances) incident.Sign {
 	span := deposit.Wall(f.Began) + " 至 " + deposit.Wall(f.Ended)
 	s := incident.Sign{Scenario: incident.Outage, Branch: mainBranch, Code: SignOutage, Subject: deposit.Wall(f.Began), Department: string(IT), Scope: incident.Whole, Since: f.Began,
 		Title: "本服务中断 " + lasting(f.Lasted()), Detail: span + "：" + f.Cause.Chinese() + "；此间银行的到账通知可能没有收到"}
@@ -72,7 +69,7 @@ func (f *outageFacts) sign(c circumstances, hidden bool) incident.Sign {
 	var p proofs
 	p.know("1", "中断时段："+span+"，共 "+lasting(f.Lasted()), "原因："+f.Cause.Chinese())
 	p.know("2", "服务已于 "+deposit.Wall(f.Ended)+" 恢复："+map[bool]string{true: "用时在 100 分钟以内", false: "用时超过 100 分钟"}[f.Lasted() <= restartLimit])
-	f.proveRecovery(&p, hidden)
+	f.proveRecovery(&p, c.veil)
 	p.know("5", c.changesText(f.Ended)...)
 	p.ask("5", "确认各项服务恢复原状后解除应急状态")
 	s.Evidence = Exhibits(s.Scenario, s.Branch, p)
@@ -83,12 +80,12 @@ func (f *outageFacts) sign(c circumstances, hidden bool) incident.Sign {
 const restartLimit = 100 * time.Minute
 
 // proveRecovery is step 4: what may be missing, and what came back by asking.
-func (f *outageFacts) proveRecovery(p *proofs, hidden bool) {
+func (f *outageFacts) proveRecovery(p *proofs, veil Veil) {
 	var byHand []string
 	for _, b := range f.banks {
 		may := "推送规律尚不可知"
 		if b.known {
-			may = "按平日规律此间约有推送 " + Counted(int(b.expected+0.5), hidden) + " 条"
+			may = "按平日规律此间约有推送 " + veil.Count(int(b.expected+0.5)) + " 条"
 		}
 		way := "不能由本系统查询，须由银行补推或以对账单补齐"
 		switch {
@@ -102,7 +99,7 @@ func (f *outageFacts) proveRecovery(p *proofs, hidden bool) {
 			byHand = append(byHand, b.bank.Name)
 		}
 	}
-	p.know("4", "查询补回的到账："+pulledText(f.recovered))
+	p.know("4", "查询补回的到账："+pulledText(f.recovered, veil))
 	if len(byHand) > 0 {
 		p.ask("4", fmt.Sprint("请 ", Listed(byHand), " 补推 ", deposit.Wall(f.Began.Add(-onItsWay)), " 至 ", deposit.Wall(f.Ended), " 的到账通知，重复推送不会重复入账"))
 	}

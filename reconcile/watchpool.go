@@ -285,19 +285,23 @@ func (f *poolFacts) proveLink(p *proofs, step string) {
 	}
 	for _, c := range f.calls {
 		opens := f.bank.Adapter.Calls.Open != nil && c.Code == f.bank.Adapter.Calls.Open.Code // its time would tell when somebody bid
-		p.know(step, callText(&c, opens && f.view.Sealed))
+		veil := f.veil
+		if !opens {
+			veil = Veil{}
+		}
+		p.know(step, callText(&c, veil))
 	}
 	if len(f.calls) == 0 {
 		p.know(step, "尚无对该银行的呼出记录")
 	}
-	p.know(step, fmt.Sprint("最近一小时呼出失败 ", Counted(f.failed, f.view.Sealed), " 次，共 ", Counted(f.made, f.view.Sealed), " 次"), f.clockText())
+	p.know(step, fmt.Sprint("最近一小时呼出失败 ", f.veil.Count(f.failed), " 次，共 ", f.veil.Count(f.made), " 次"), f.clockText())
 	p.know(step, f.outageText())
 }
 
-// callText is what became of a call; while the pool is sealed an asking for a number tells its day only.
-func callText(c *bank.Call, sealed bool) string {
-	text := fmt.Sprint(c.Code, " 最近一次“", bank.CallOutcomes[c.Outcome], "”：", onDay(c.BeganAt, sealed))
-	if !sealed {
+// callText is what became of a call; while lots are sealed an asking for a number tells its day only.
+func callText(c *bank.Call, veil Veil) string {
+	text := fmt.Sprint(c.Code, " 最近一次“", bank.CallOutcomes[c.Outcome], "”：", veil.When(c.BeganAt))
+	if !veil.Hides() {
 		text += fmt.Sprint("，用时 ", c.TookMs, " 毫秒")
 	}
 	if c.Result != "" {
@@ -347,10 +351,10 @@ func (f *poolFacts) proveAccount(p *proofs) {
 		p.know("2.2", "最近对账单 "+string(f.last.StatementDay)+"："+agree)
 	}
 	if at := f.last.LastCredit; !at.IsZero() {
-		p.know("2.2", "最近一笔入账："+onDay(at, f.view.Sealed))
+		p.know("2.2", "最近一笔入账："+f.veil.When(at))
 	}
 	if at := f.last.LastDebit; !at.IsZero() {
-		p.know("2.2", "最近一笔支出："+onDay(at, f.view.Sealed))
+		p.know("2.2", "最近一笔支出："+f.veil.When(at))
 	}
 	p.ask("2.2", "综合科与"+f.bank.Name+"确认母账户 "+f.view.Parent+" 是否正常（冻结、久悬、限额）")
 }

@@ -137,7 +137,7 @@ func (f *pushFacts) notPushedSign(unpushed []missingLine) incident.Sign {
 	s := f.sign(SignNotPushed, f.bank.Name+"：到账通知中断或漏推")
 	if f.stopped() {
 		s.Since = f.last.Truncate(time.Hour).Add(time.Hour)
-		s.Detail = fmt.Sprint("银行不再推送到账通知；按近 ", rhythmWeeks, " 周同星期、同时段，此间本应有约 ", Counted(int(f.rhythm.Expected(f.last, f.silentTo)+0.5), f.veiled), " 条")
+		s.Detail = fmt.Sprint("银行不再推送到账通知；按近 ", rhythmWeeks, " 周同星期、同时段，此间本应有约 ", f.veil.Count(int(f.rhythm.Expected(f.last, f.silentTo)+0.5)), " 条")
 	} else {
 		s.Since = lastDayOf(unpushed).Start()
 		s.Detail = "对账单上有银行从未推送的到账"
@@ -198,21 +198,18 @@ func (f *pushFacts) provePushing(p *proofs, unpushed []missingLine) {
 	if f.last.IsZero() {
 		p.know("2.1", "从未收到该银行的推送")
 	} else {
-		p.know("2.1", "最近一次推送："+onDay(f.last, f.veiled))
+		p.know("2.1", "最近一次推送："+f.veil.When(f.last))
 	}
 	if f.stopped() {
-		p.know("2.1", fmt.Sprint("静默期间预期推送：约 ", Counted(int(f.rhythm.Expected(f.last, f.silentTo)+0.5), f.veiled), " 条；线路正常时如此静默的可能性不到 ", chanceText(f.silence())))
+		p.know("2.1", fmt.Sprint("静默期间预期推送：约 ", f.veil.Count(int(f.rhythm.Expected(f.last, f.silentTo)+0.5)), " 条；线路正常时如此静默的可能性不到 ", chanceText(f.silence())))
 	}
 	var serials []string
 	for _, l := range unpushed {
-		if l.Opened {
-			serials = append(serials, string(l.Day)+" 流水号 "+l.Serial)
-		}
+		serials = append(serials, string(l.Day)+" 流水号 "+l.Serial)
 	}
 	if len(serials) > 0 {
 		p.know("2.1", "对账单有而从未推送（已开标标段）："+Listed(serials))
 	}
-	p.know("2.1", SealedNote(f.sealed))
 	if f.atCap {
 		p.know("2.1", "最近一日通知笔数恰为整百整千，疑似银行截断")
 	}
@@ -270,11 +267,11 @@ func (f *pushFacts) recoveredText() string {
 	if len(f.recent) == 0 {
 		return ""
 	}
-	return "向银行查询到账明细，补回未推送的到账：" + pulledText(f.recent)
+	return "向银行查询到账明细，补回未推送的到账：" + pulledText(f.recent, f.veil)
 }
 
 // pulledText lists what was pulled: by serial where its lot is opened, else in a band.
-func pulledText(all []PulledCredit) string {
+func pulledText(all []PulledCredit, veil Veil) string {
 	var serials []string
 	sealed := 0
 	for _, p := range all {
@@ -288,7 +285,7 @@ func pulledText(all []PulledCredit) string {
 	if len(serials) > 0 {
 		text += "（流水号 " + Listed(serials) + "）"
 	}
-	if note := SealedNote(sealed); note != "" {
+	if note := veil.Note(sealed); note != "" {
 		text += "；" + note
 	}
 	return text
@@ -298,7 +295,7 @@ func pulledText(all []PulledCredit) string {
 func (f *pushFacts) proveTaking(p *proofs) {
 	refused := f.refusedToday()
 	for _, kind := range []bank.Rejection{bank.Disbelieved, bank.Unwelcome, bank.Unreadable, bank.Broken} {
-		p.know("2.2", fmt.Sprint("近 24 小时", kind.Chinese(), "的报文：", Counted(refused[kind], f.veiled), " 条"))
+		p.know("2.2", fmt.Sprint("近 24 小时", kind.Chinese(), "的报文：", f.veil.Count(refused[kind]), " 条"))
 	}
 	codes := map[string]bool{}
 	for _, t := range f.today {
@@ -342,5 +339,5 @@ func (c *circumstances) clockText() string {
 
 // hiddenText says whether money is here and not shown because its lot is sealed: nothing is wrong with that.
 func (c *circumstances) hiddenText() string {
-	return "已到账但因未开标而不显示的：" + Band(c.hidden) + " 笔（全部未开标标段合计），属正常封存"
+	return "已到账但因未开标而不显示的：" + band(c.hidden) + " 笔（全部未开标标段合计），属正常封存"
 }

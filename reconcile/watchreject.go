@@ -37,7 +37,7 @@ func (f *pushFacts) rejectedSign(refused map[bank.Rejection]int) incident.Sign {
 func (f *pushFacts) unreadableSign(n int) incident.Sign {
 	s := f.sign(SignUndecodable, f.bank.Name+"：无法解码的报文增多")
 	s.Since = f.firstRefusal(bank.Unreadable)
-	s.Detail = fmt.Sprint("近一小时无法解码的报文 ", Counted(n, f.veiled), " 条，明显多于平常")
+	s.Detail = fmt.Sprint("近一小时无法解码的报文 ", f.veil.Count(n), " 条，明显多于平常")
 	var w weighing
 	codes := f.codesOf(bank.Unreadable)
 	w.say(codes["charset"] || codes["charset_wrong"], incident.SideBank, "报文的字符集与声明不符")
@@ -54,7 +54,7 @@ func (f *pushFacts) unreadableSign(n int) incident.Sign {
 func (f *pushFacts) provedRefusal(s incident.Sign, ask string) incident.Sign {
 	var p proofs
 	if !f.last.IsZero() {
-		p.know("2.1", "银行仍在推送，最近一次："+onDay(f.last, f.veiled))
+		p.know("2.1", "银行仍在推送，最近一次："+f.veil.When(f.last))
 	}
 	p.know("2.1", f.linkText())
 	p.ask("2.1", "致电"+f.bank.Name+"科技部门。"+ask, "故障排除后请银行补推被拒收的通知，重复推送不会重复入账")

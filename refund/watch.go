@@ -52,11 +52,15 @@ func (d *Desk) Watch(ctx context.Context) (signs []incident.Sign, err error) {
 // watchedNow is what is the same for all that is looked at.
 type watchedNow struct {
 	now     time.Time
+	veil    reconcile.Veil
 	changes func(troubleBegan time.Time) []string
 }
 
 func (d *Desk) watchedNow(ctx context.Context) (c watchedNow, err error) {
 	c.now = d.db.Now()
+	if c.veil, err = reconcile.VeilNow(ctx, d.db); err != nil {
+		return c, err
+	}
 	c.changes, err = reconcile.ProgramChanges(ctx, d.db)
 	return c, err
 }
@@ -80,7 +84,7 @@ func (d *Desk) watchUnknown(ctx context.Context, c watchedNow) ([]incident.Sign,
 			Title: b.Name + "：有退付超过一天结果不明", Since: some[0].SentAt.Add(unknownFor)}
 		serials, sealed := toldLines(some)
 		s.Detail = "结果不明的退付不得以新流水号重发"
-		p := reconcile.Proof{Step: "2.1", Facts: nonEmpty(serialsText("结果不明的退付流水号", serials), reconcile.SealedNote(sealed), "最早发送："+string(deposit.DayOf(some[0].SentAt)), askedText(b, some))}
+		p := reconcile.Proof{Step: "2.1", Facts: nonEmpty(serialsText("结果不明的退付流水号", serials), c.veil.Note(sealed), "最早发送："+string(deposit.DayOf(some[0].SentAt)), askedText(b, some))}
 		p.Asks = []string{"致电" + b.Name + "：按上列退付流水号逐笔查明是否已付", "导入发送日及次日的对账单：有支出即已付；没有且银行确认未付的，由两人认定后再重新提交"}
 		changed := reconcile.Proof{Step: "2.3", Facts: c.changes(some[0].SentAt)}
 		s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p, changed})
@@ -153,7 +157,7 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 			lines []watchedLine
 		}{{"已付后退汇的退付流水号", returned}, {"因收款人信息拒付的退付流水号", refused}} {
 			serials, sealed := toldLines(part.lines)
-			p.Facts = append(p.Facts, nonEmpty(serialsText(part.what, serials), reconcile.SealedNote(sealed))...)
+			p.Facts = append(p.Facts, nonEmpty(serialsText(part.what, serials), c.veil.Note(sealed))...)
 		}
 		s.Detail = "请业务科室核对收款户名、账号、开户行，经审核后重新退付"
 		p.Asks = []string{"业务科室联系投标人核对收款户名、账号、开户行与联行号；有变更的办理收款账户变更审批并附证明", "综合科审核后重新组批，或由网银付款并登记"}

@@ -89,7 +89,7 @@ func (w *watchedBatch) sign(c watchedNow) incident.Sign {
 	s := incident.Sign{Scenario: incident.Unrefundable, Branch: "2", Code: SignBatchFailed, Subject: w.Number, Bank: w.Bank, ParentAccount: w.ParentAccount, Department: string(reconcile.Finance),
 		Title: "批次 " + w.Number + "：批量退付不成功", Scope: incident.Part, Since: w.ReleasedAt}
 	theirs, ours := w.failed(SideBank), w.failed(SideOurs)
-	s.Detail = fmt.Sprint(w.bank.Name, "；银行侧原因 ", reconcile.Counted(len(theirs), len(w.sealed) > 0), " 笔，本系统原因 ", reconcile.Counted(len(ours), len(w.sealed) > 0), " 笔")
+	s.Detail = fmt.Sprint(w.bank.Name, "；银行侧原因 ", c.veil.Count(len(theirs)), " 笔，本系统原因 ", c.veil.Count(len(ours)), " 笔")
 	unreached := false
 	for _, l := range theirs {
 		unreached = unreached || l.State == Released
@@ -141,8 +141,8 @@ func (w *watchedBatch) answered() bool {
 
 // prove collects the evidence of case 2.
 func (w *watchedBatch) prove(c watchedNow, theirs, ours []DiagnosedLine) []incident.Evidence {
-	bankSide := reconcile.Proof{Step: "2.1", Facts: append(w.messageFacts(), w.lineFacts("银行侧原因未付", theirs)...)}
-	ourSide := reconcile.Proof{Step: "2.2", Facts: append(w.messageFacts(), w.lineFacts("本系统原因未付", ours)...)}
+	bankSide := reconcile.Proof{Step: "2.1", Facts: append(w.messageFacts(), w.lineFacts("银行侧原因未付", theirs, c.veil)...)}
+	ourSide := reconcile.Proof{Step: "2.2", Facts: append(w.messageFacts(), w.lineFacts("本系统原因未付", ours, c.veil)...)}
 	for _, f := range w.diagnosis.Faults {
 		ourSide.Facts = append(ourSide.Facts, "格式校验（长度、字符集、行号）："+f.Code)
 	}
@@ -181,7 +181,7 @@ func (w *watchedBatch) messageFacts() (facts []string) {
 }
 
 // lineFacts tells of lines by the serials under which the bank knows them, and which of them are proven unpaid.
-func (w *watchedBatch) lineFacts(what string, lines []DiagnosedLine) (facts []string) {
+func (w *watchedBatch) lineFacts(what string, lines []DiagnosedLine, veil reconcile.Veil) (facts []string) {
 	if len(lines) == 0 {
 		return []string{what + "：没有"}
 	}
@@ -198,7 +198,7 @@ func (w *watchedBatch) lineFacts(what string, lines []DiagnosedLine) (facts []st
 			fact += "：退付流水号 " + reconcile.Listed(serials)
 		}
 		facts = append(facts, fact)
-		if note := reconcile.SealedNote(sealed); note != "" {
+		if note := veil.Note(sealed); note != "" {
 			facts = append(facts, note)
 		}
 	}
@@ -210,6 +210,5 @@ func (w *watchedBatch) lineFacts(what string, lines []DiagnosedLine) (facts []st
 			onStatement++
 		}
 	}
-	veiled := len(w.sealed) > 0
-	return append(facts, fmt.Sprint("其中已证明未付 ", reconcile.Counted(unpaid, veiled), " 笔；原到账已见于对账单 ", reconcile.Counted(onStatement, veiled), " 笔"))
+	return append(facts, fmt.Sprint("其中已证明未付 ", veil.Count(unpaid), " 笔；原到账已见于对账单 ", veil.Count(onStatement), " 笔"))
 }

@@ -68,10 +68,14 @@ func (d *Desk) WatchOverdue(ctx context.Context) ([]incident.Sign, error) {
 			x.serials = append(x.serials, l.Serial)
 		}
 	}
+	veil, err := reconcile.VeilNow(ctx, d.db)
+	if err != nil {
+		return nil, err
+	}
 	var signs []incident.Sign
 	for _, x := range all {
 		if len(x.unlisted)+len(x.serials) > 0 { // that a department has to pay back before an opening tells of a withdrawal
-			signs = append(signs, x.sign())
+			signs = append(signs, x.sign(veil))
 		}
 	}
 	return signs, nil
@@ -85,7 +89,7 @@ func departmentOf(p *Proposal) string {
 }
 
 // sign is what a department's overdue refunds show. It is pure.
-func (x *overdueOf) sign() incident.Sign {
+func (x *overdueOf) sign(veil reconcile.Veil) incident.Sign {
 	s := incident.Sign{Scenario: incident.Unrefundable, Branch: "1", Code: SignOverdue, Subject: x.department, Department: x.department, Title: x.department + "：有保证金逾期未退付",
 		Detail: "最早的退付期限为 " + string(x.earliest), Since: x.earliest.Add(1).Start(), Deadlines: []incident.Deadline{{Event: incident.RefundDue, At: x.earliest.Add(1).Start()}}}
 	p := reconcile.Proof{Step: "1.1"}
@@ -108,7 +112,7 @@ func (x *overdueOf) sign() incident.Sign {
 	if len(f.For) == 0 && len(f.Against) > 0 {
 		f.Side, f.For, f.Against = incident.SideBank, f.Against, f.For
 	}
-	p.Facts = append(p.Facts, nonEmpty(serialsText("在途的退付流水号", x.serials), reconcile.SealedNote(x.sealed))...)
+	p.Facts = append(p.Facts, nonEmpty(serialsText("在途的退付流水号", x.serials), veil.Note(x.sealed))...)
 	p.Asks = []string{"按到账流水号查所属项目，由业务科室今日提交退款名单", "综合科组批、复核、放行；逾期的按规定计付资金占用费"}
 	s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p})
 	s.Fault = f
