@@ -109,7 +109,7 @@ type pushFacts struct {
 	last     time.Time // the last push; zero: there was never one
 	before   int       // pushes of that day up to it
 	silentTo time.Time // the last full hour: silence is judged by the hour, so that no alarm's moment tells when somebody paid
-	inUse    int       // numbers into which money may come
+	idle     bool      // no number is in use
 	pulled   pulling   // of this silence
 	recent   []PulledCredit
 	link     *bank.Call // the last test of the line; nil: none
@@ -197,41 +197,49 @@ func (k *Keeper) pushFacts(ctx context.Context, c circumstances, b *bank.Bank, m
 	if f.last, err = bank.LastPush(ctx, k.db, b.Code); err != nil {
 		return f, err
 	}
-	if f.today, err = bank.PushesSince(ctx, k.db, b.Code, c.now.Add(-24*time.Hour)); err != nil {
+	if err := k.readPushes(ctx, &f); err != nil {
 		return f, err
 	}
-	inUse, err := platform.NumbersInUse(ctx, k.db, b.Code, c.now, c.now)
-	if err != nil {
-		return f, err
-	}
-	f.inUse = len(inUse)
 	for _, l := range missing {
 		if l.Bank == b.Code && l.Opened {
 			f.missing = append(f.missing, l)
 		}
 	}
-	if err := k.readSilence(ctx, &f); err != nil {
-		return f, err
+	if f.silence() <= oddSilence {
+		if err := k.lookInto(ctx, &f); err != nil {
+			return f, err
+		}
+	}
+	if len(f.missing) == 0 && !f.stopped() {
+		return f, nil
 	}
 	return f, k.readDelays(ctx, &f)
 }
 
-// readSilence counts what was pushed before the silence, and probes it where it is odd.
-func (k *Keeper) readSilence(ctx context.Context, f *pushFacts) error {
-	if f.last.IsZero() {
-		return nil
+// readPushes reads the pushes of the last day, and of the day on which the bank pushed last.
+func (k *Keeper) readPushes(ctx context.Context, f *pushFacts) error {
+	since, lastDay := f.now.Add(-24*time.Hour), deposit.DayOf(f.last)
+	from := since
+	if !f.last.IsZero() && lastDay.Start().Before(from) {
+		from = lastDay.Start()
 	}
-	day, err := bank.PushesSince(ctx, k.db, f.bank.Code, deposit.DayOf(f.last).Start())
-	if err != nil {
-		return err
-	}
-	for _, p := range day {
-		if deposit.DayOf(p.Hour) == deposit.DayOf(f.last) {
+	all, err := bank.PushesSince(ctx, k.db, f.bank.Code, from)
+	for _, p := range all {
+		if !f.last.IsZero() && deposit.DayOf(p.Hour) == lastDay {
 			f.before += p.Count
 		}
+		if !p.Hour.Before(since.Truncate(time.Hour)) {
+			f.today = append(f.today, p)
+		}
 	}
-	if f.silence() > oddSilence {
-		return nil
+	return err
+}
+
+// lookInto finds out whether an odd silence is one: into a bank without a number in use nobody pays.
+func (k *Keeper) lookInto(ctx context.Context, f *pushFacts) error {
+	inUse, err := platform.NumbersInUse(ctx, k.db, f.bank.Code, f.last, f.now)
+	if f.idle = len(inUse) == 0; err != nil || f.idle {
+		return err
 	}
 	return k.probe(ctx, f)
 }
@@ -274,9 +282,6 @@ func (k *Keeper) probe(ctx context.Context, f *pushFacts) (err error) {
 
 // readDelays reads how long notices took on the last day of which the statement or the notices tell.
 func (k *Keeper) readDelays(ctx context.Context, f *pushFacts) error {
-	if len(f.missing) == 0 && f.last.IsZero() {
-		return nil
-	}
 	for _, parent := range f.bank.ParentAccounts {
 		delays, err := bank.PushDelays(ctx, k.db, bank.Book{Bank: f.bank.Code, ParentAccount: parent}, deposit.DayOf(f.last))
 		if err != nil {
@@ -292,7 +297,7 @@ func (k *Keeper) readDelays(ctx context.Context, f *pushFacts) error {
 
 // silence is how likely the bank's silence is while all is well; 1 where nothing can be said of it.
 func (f *pushFacts) silence() float64 {
-	if f.last.IsZero() || f.inUse == 0 || !f.rhythm.Known() || !f.last.Before(f.silentTo) {
+	if f.last.IsZero() || f.idle || !f.rhythm.Known() || !f.last.Before(f.silentTo) {
 		return 1
 	}
 	return f.rhythm.Chance(f.last, f.silentTo, f.before)
