@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -38,6 +39,8 @@ type app struct {
 	wake        chan struct{} // holds one: there is something to judge
 	wakePools   chan struct{} // holds one: there may be something to do for the pools
 	wakePayer   chan struct{} // holds one: something was released
+	wakeWatch   chan struct{} // holds one: there may be a trouble
+	looked      time.Time     // for what is overdue; of the watch alone
 	digest      string        // tells the settings apart from others
 }
 
@@ -85,7 +88,7 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
 		incident: incident.NewDesk(db, plan, config.planAuthority),
 		log:      c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
-		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1)}
+		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1), wakeWatch: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -117,6 +117,8 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
 	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
+	start("watch", func(ctx context.Context) error { a.watchAlways(ctx, jobs); return nil })
+	start("heart", func(ctx context.Context) error { a.beatAlways(ctx); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -195,9 +197,13 @@ func (a *app) judgeAlways(ctx context.Context, jobs *jobMetrics) {
 	tick := time.NewTicker(judgeEvery)
 	defer tick.Stop()
 	for {
-		if _, err := a.reconcile.JudgeAll(ctx); err != nil && ctx.Err() == nil {
+		n, err := a.reconcile.JudgeAll(ctx)
+		if err != nil && ctx.Err() == nil {
 			jobs.failed("judge")
 			a.log.Error("judging failed; it will be tried again", "error", err)
+		}
+		if n > 0 || err != nil {
+			a.wakeTheWatch()
 		}
 		select {
 		case <-ctx.Done():
