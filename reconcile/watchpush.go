@@ -15,7 +15,7 @@ import (
 // silences of a line that is whole there is one as long. A bank is looked at some ten times a day.
 const (
 	oddSilence  = 1e-2
-	deadSilence = 1e-4
+	deadSilence = 1e-5
 )
 
 // How many messages of an hour are refused before it is more than a slip, and how many times the usual rate that is.
@@ -240,6 +240,8 @@ func (f *pushFacts) spanText(unpushed []missingLine) string {
 
 func chanceText(p float64) string {
 	switch {
+	case p <= 1e-5:
+		return "十万分之一"
 	case p <= 1e-4:
 		return "万分之一"
 	case p <= 1e-3:

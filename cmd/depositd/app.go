@@ -42,6 +42,7 @@ type app struct {
 	wakeWatch   chan struct{} // holds one: there may be a trouble
 	looked      time.Time     // for what is overdue; of the watch alone
 	digest      string        // tells the settings apart from others
+	simulated   bool          // the clock leaps: a gap of it is no time in which nobody heard
 }
 
 // schema says what a command expects of the database.

@@ -39,7 +39,10 @@ func (a *app) payAlways(ctx context.Context, jobs *jobMetrics) {
 	defer tick.Stop()
 	for {
 		for _, b := range a.banks.All() {
-			_, err := a.pay(ctx, payerJob, b)
+			did, err := a.pay(ctx, payerJob, b)
+			if err != nil || did.Sent+did.Asked+len(did.Taken) > 0 {
+				a.wakeTheWatch()
+			}
 			switch {
 			case ctx.Err() != nil:
 				return
