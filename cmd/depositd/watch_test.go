@@ -50,12 +50,13 @@ func newCalm(t *testing.T) *calm {
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
 	call := &call{settings: &Settings{DB: sqldb.FileURL(filepath.Join(folder, "deposit.db")), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
-		LogFormat: "text", PersonHeader: "X-Remote-User", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h",
+		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h",
 		PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: p.clock.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	p.app, err = call.open(t.Context(), brought)
 	c.must(err)
 	t.Cleanup(func() { _ = p.app.db.Close() })
+	c.must(p.letIn(t.Context(), p.app))
 	handler, err := api.New(p.app.desks(prometheus.NewRegistry()))
 	c.must(err)
 	server := httptest.NewServer(handler)
