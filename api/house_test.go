@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,18 +151,32 @@ func (h *house) credentials(request *http.Request) {
 		}
 		return
 	}
-	path := request.URL.Path
+	r := h.routeOf(request)
 	switch {
-	case strings.HasPrefix(path, "/v1/lots") || strings.HasPrefix(path, "/v1/bids") || strings.HasPrefix(path, "/v1/platform"):
+	case r == nil || slices.Contains(r.Roles, Public) || slices.Contains(r.Roles, BankPeer) && strings.Contains(request.URL.Path, "/open/"):
+	case slices.Contains(r.Roles, people.Platform) || slices.Contains(r.Roles, people.Statements):
 		request.Header.Set("Authorization", h.bearer())
-	case strings.HasPrefix(path, "/v1/banks/"):
-		if strings.HasSuffix(path, "/statements") && !strings.Contains(path, "/open/") {
-			request.Header.Set("Authorization", h.bearer())
-		}
-	case strings.HasPrefix(path, "/v1/"):
+	case !slices.Equal(r.Roles, []Role{BankPeer}):
 		request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie(everybody)})
 	}
 }
+
+// routeOf is the route that a request goes to; nil where there is none.
+func (h *house) routeOf(request *http.Request) *Route {
+	template, _ := match(request)
+	routes := h.server.routes()
+	for i := range routes {
+		if routes[i].Method == request.Method && openapiPath(routes[i].Path) == template {
+			return &routes[i]
+		}
+	}
+	return nil
+}
+
+// openapiPath writes a path as the document does.
+func openapiPath(path string) string { return pathParameter.ReplaceAllString(path, "{$1}") }
+
+var pathParameter = regexp.MustCompile(`:(\w+)`)
 
 // locked is a log that the tests read.
 type locked struct {

@@ -111,12 +111,12 @@ func (c *call) use(ctx context.Context, want schema, f func(*app) error) error {
 }
 
 // useDatabase opens only the database, for commands that need no bank.
-func (c *call) useDatabase(ctx context.Context, want schema, f func(*sqldb.DB) error) error {
+func (c *call) useDatabase(ctx context.Context, f func(*sqldb.DB) error) error {
 	config, problems := c.check()
 	if len(problems) > 0 {
 		return settingsWrong(problems)
 	}
-	db, err := c.openDatabase(ctx, config, want)
+	db, err := c.openDatabase(ctx, config, asIs)
 	if err != nil {
 		return err
 	}
