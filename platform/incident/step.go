@@ -159,7 +159,7 @@ func describeStep(s *StepState) string {
 		text += "：" + s.Text
 	}
 	if s.State == StepDone {
-		text += fmt.Sprintf("（用时 %s）", lasted(s.Used(s.EndedAt)))
+		text += fmt.Sprintf("（用时 %s）", Lasted(s.Used(s.EndedAt)))
 	}
 	return text
 }
