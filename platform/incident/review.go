@@ -129,6 +129,9 @@ func (d *Desk) MoveAction(ctx context.Context, by, office string, m Action, act 
 		if err != nil {
 			return err
 		}
+		if a.Version == m.Version+1 && a.Outcome == m.Outcome && leadsTo(ActionMoves, act, a.State) {
+			return nil // said again
+		}
 		next, err := ActionMoves.Next(a.State, act)
 		if err != nil {
 			return err
