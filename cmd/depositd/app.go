@@ -86,7 +86,7 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	a := &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
 		incident: incident.NewDesk(db, plan, config.planAuthority),
-		log: c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
+		log:      c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
 		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1), wakeWatch: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
