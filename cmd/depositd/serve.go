@@ -115,6 +115,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	if !a.simulated {
 		start("heart", func(ctx context.Context) error { a.beatAlways(ctx); return nil })
 	}
+	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {

@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,10 +16,11 @@ import (
 type house struct {
 	*incident.Desk
 	t       *testing.T
+	url     string
 	db      *sqldb.DB
 	now     time.Time
 	changes []incident.Change // of the last commit
-	told    int               // how often somebody was told after a commit
+	told    atomic.Int64      // how often somebody was told after a commit
 }
 
 var ctx = context.Background()
@@ -28,21 +30,42 @@ var night = time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)
 
 func eachHouse(t *testing.T, authority incident.Authority, test func(t *testing.T, h *house)) {
 	t.Helper()
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(t, newHouse(t, url, authority)) })
+}
+
+// local is a house for what has nothing to do with the engine.
+func local(t *testing.T) *house {
+	t.Helper()
+	return newHouse(t, sqldbtest.FileNamed+sqldbtest.InMemory(t)+"/deposit.db", incident.ByBoth)
+}
+
+func newHouse(t *testing.T, url string, authority incident.Authority) *house {
+	t.Helper()
+	h := &house{t: t, url: url, now: night}
+	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
+	h.Desk = incident.NewDesk(h.db, plan(t), authority)
+	h.Join(func(_ context.Context, _ *sqldb.Tx, c incident.Change) error {
+		h.changes = append(h.changes, c)
+		return nil
+	})
+	h.OnChange(func() { h.told.Add(1) })
+	return h
+}
+
+// plan is the program's own.
+func plan(t *testing.T) *incident.Plan {
+	t.Helper()
+	p, err := incident.ParsePlan(incident.DefaultPlan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
-		h := &house{t: t, now: night}
-		h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
-		h.Desk = incident.NewDesk(h.db, plan, authority)
-		h.Join(func(_ context.Context, _ *sqldb.Tx, c incident.Change) error {
-			h.changes = append(h.changes, c)
-			return nil
-		})
-		h.OnChange(func() { h.told++ })
-		test(t, h)
-	})
+	return p
+}
+
+// again is another replica's connection to the same database.
+func (h *house) again() *sqldb.DB {
+	h.t.Helper()
+	return sqldbtest.Open(h.t, h.url, func() time.Time { return h.now })
 }
 
 func (h *house) ok(err error) {

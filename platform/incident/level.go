@@ -65,7 +65,7 @@ func (p *Plan) Suggest(s Scope, began, now time.Time) Suggestion {
 		switch {
 		case t == nil:
 		case now.After(begins) || t.Limit == "":
-			found.Level, found.Why = id, fmt.Sprintf("%s，已持续 %s%s：%s", t.Effect, lasted(now.Sub(began)), p.longer(t), p.LevelName(id))
+			found.Level, found.Why = id, fmt.Sprintf("%s，已持续 %s，符合“%s”", s.Chinese(), Lasted(now.Sub(began)), p.condition(t))
 			return found
 		case found.Next.IsZero() || begins.Before(found.Next):
 			found.Next = begins
@@ -89,16 +89,17 @@ func (p *Plan) begins(level *Level, s Scope, began time.Time) (first time.Time, 
 	return first, by
 }
 
-func (p *Plan) longer(t *Trigger) string {
+// condition is a trigger in the plan's words.
+func (p *Plan) condition(t *Trigger) string {
 	if t.Limit == "" {
-		return ""
+		return t.Effect + "，" + t.Requires
 	}
-	return "（" + p.Limit(t.Limit).Evidence + "）"
+	return t.Effect + p.Limit(t.Limit).Evidence
 }
 
 // gap tells why no level fits: the whole system that is down for two to four hours stands in none (ambiguity A3).
 func (p *Plan) gap(s Scope, since, next time.Duration) string {
-	why := fmt.Sprintf("%s，已持续 %s，尚未超过 %s：预案对此没有规定级别", s.Chinese(), lasted(since), lasted(next))
+	why := fmt.Sprintf("%s，已持续 %s，尚未超过 %s：预案对此没有规定级别", s.Chinese(), Lasted(since), Lasted(next))
 	if s != Whole {
 		return why
 	}
@@ -121,8 +122,8 @@ const (
 	mostLimit = 366 * 24 * time.Hour
 )
 
-// lasted prints a time for people: 3 小时 20 分钟.
-func lasted(d time.Duration) string {
+// Lasted prints a time for people: 3 小时 20 分钟.
+func Lasted(d time.Duration) string {
 	hours, minutes := int(d/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
 	case hours >= 48:

@@ -126,7 +126,7 @@ func (p *Plan) Countdowns(i *Incident, all []StepState, due []Deadline) (running
 	for k := range all {
 		state := &all[k]
 		b, step := s.Step(state.Step)
-		if step == nil || !i.plays(b) {
+		if step == nil || !i.Plays(b) {
 			continue
 		}
 		for _, id := range step.Limits {

@@ -183,6 +183,9 @@ const (
 	lateAfterEvent = "late_if_after_event"
 )
 
+// Body is the plan's file, byte for byte.
+func (p *Plan) Body() []byte { return p.body }
+
 // Digest tells the plan apart from others: the SHA-256 of its file.
 func (p *Plan) Digest() string { return p.digest }
 

@@ -78,8 +78,8 @@ func (s *StepState) Used(now time.Time) time.Duration {
 
 func (s *StepState) ended() bool { return s.State == StepDone || s.State == StepSkipped }
 
-// plays says whether a branch's steps are to be done: it is the main one, or the one that was chosen.
-func (i *Incident) plays(b *Branch) bool { return b.Kind == branchMain || b.ID == i.Branch }
+// Plays says whether a branch's steps are to be done: it is the main one, or the one that was chosen.
+func (i *Incident) Plays(b *Branch) bool { return b.Kind == branchMain || b.ID == i.Branch }
 
 // Choose takes a branch of the scenario, or another one than before: what was done in that one stays on record.
 func (d *Desk) Choose(ctx context.Context, by, office string, incident sqldb.ID, version int64, branch string) (i Incident, err error) {
@@ -135,6 +135,9 @@ func (d *Desk) MoveStep(ctx context.Context, by, office string, a StepAct) (s St
 		if i.State == Reviewed || i.State == Dismissed {
 			return errClosed(i)
 		}
+		if s.Version == a.Version+1 && s.Person == by && s.Text == a.Text && leadsTo(StepMoves, a.Act, s.State) {
+			return nil // said again
+		}
 		next, err := StepMoves.Next(s.State, a.Act)
 		if err != nil {
 			return err
@@ -153,13 +156,23 @@ func (d *Desk) MoveStep(ctx context.Context, by, office string, a StepAct) (s St
 	return s, err
 }
 
+// leadsTo says whether an act leads to a state from anywhere.
+func leadsTo(m deposit.Machine, act, state string) bool {
+	for _, acts := range m {
+		if acts[act] == state {
+			return true
+		}
+	}
+	return false
+}
+
 func describeStep(s *StepState) string {
 	text := "步骤 " + s.Step + " " + stepNames[s.State]
 	if s.Text != "" {
 		text += "：" + s.Text
 	}
 	if s.State == StepDone {
-		text += fmt.Sprintf("（用时 %s）", lasted(s.Used(s.EndedAt)))
+		text += fmt.Sprintf("（用时 %s）", Lasted(s.Used(s.EndedAt)))
 	}
 	return text
 }
@@ -191,7 +204,7 @@ func inOrder(ctx context.Context, r sqldb.Reader, i *Incident, s *Scenario, a St
 	if step == nil {
 		return noStep(a.Step)
 	}
-	if !i.plays(b) {
+	if !i.Plays(b) {
 		return deposit.Refuse(deposit.Conflict, "branch_not_chosen", "尚未选择 ", b.Title, "，请先选择方案")
 	}
 	if a.Act == "reopen" || b.Relation == alternative {
@@ -240,7 +253,7 @@ func (p *Plan) unended(i *Incident, all []StepState) (open []string) {
 	s := p.Scenario(i.Scenario)
 	for k := range s.Branches {
 		b := &s.Branches[k]
-		if !i.plays(b) {
+		if !i.Plays(b) {
 			continue
 		}
 		var waiting, choices []string

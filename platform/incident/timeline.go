@@ -3,6 +3,8 @@ package incident
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -56,6 +58,9 @@ var entryNames = map[EntryKind]string{EntryOpened: "登记", EntrySigned: "签�
 
 // Chinese is the kind's name, "" of none.
 func (k EntryKind) Chinese() string { return entryNames[k] }
+
+// EntryKinds lists the kinds.
+func EntryKinds() []EntryKind { return slices.Sorted(maps.Keys(entryNames)) }
 
 // Change is what Join hands on: the incident as it is now, and the line that was added.
 type Change struct {
