@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/bank"
+	"depositd/platform/incident"
 )
 
 // Role is a kind of caller.
@@ -25,10 +26,11 @@ const (
 	Finance    Role = "finance"    // 综合科
 	Department Role = "department" // a business department, its own lots
 	Leader     Role = "leader"     // 分管领导: releases payments
+	IT         Role = "it"         // 信息技术科: the emergency plan, no money
 	Auditor    Role = "auditor"    // reads everything, changes nothing
 )
 
-var roles = []Role{Public, BankPeer, Platform, Finance, Department, Leader, Auditor}
+var roles = []Role{Public, BankPeer, Platform, Finance, Department, Leader, IT, Auditor}
 
 // Route is one way in.
 type Route struct {
@@ -49,6 +51,7 @@ const (
 	maxSync    = 8 << 20             // some 30,000 bids
 	maxList    = 4 << 20             // five thousand lines of a list in JSON
 	maxResult  = bank.MaxPayAnswer
+	maxFile    = incident.MostFile
 )
 
 const jsonType = "application/json"
@@ -64,7 +67,7 @@ const (
 // routes is every way in: there is no other place where one is made.
 func (s *server) routes() []Route {
 	people := []Role{Finance, Department, Leader, Auditor}
-	return slices.Concat(s.refundRoutes(people), []Route{
+	return slices.Concat(s.refundRoutes(people), s.incidentRoutes(append(people, IT)), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
@@ -117,6 +120,33 @@ func (s *server) refundRoutes(people []Role) []Route {
 		{"POST", "/v1/refund-freezes", []Role{Finance, Leader}, s.postFreeze, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-freezes", people, s.getFreezes, "", 0, shortly},
 		{"POST", "/v1/refund-freezes/:id/lift", []Role{Finance, Leader}, s.liftFreeze, jsonType, maxOrder, shortly},
+	}
+}
+
+// incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).
+func (s *server) incidentRoutes(people []Role) []Route {
+	actors := []Role{Finance, Department, Leader, IT}
+	return []Route{
+		{"POST", "/v1/platform/incidents", []Role{Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents", actors, s.postIncident, jsonType, maxOrder, shortly},
+		{"GET", "/v1/incidents", people, s.getIncidents, "", 0, shortly},
+		{"GET", "/v1/incidents/plan", people, s.getIncidentPlan, "", 0, shortly},
+		{"GET", "/v1/incidents/statistics", people, s.getIncidentStatistics, "", 0, awhile},
+		{"GET", "/v1/incidents/:id", people, s.getIncident, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/timeline", people, s.getTimeline, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/export.html", people, s.getIncidentPage, "", 0, awhile},
+		{"GET", "/v1/incidents/:id/export.xlsx", people, s.getIncidentBook, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/signatures", actors, s.signIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/branch", actors, s.chooseBranch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/steps", actors, s.moveStep, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/deadlines", actors, s.putDeadlines, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/evidence", actors, s.postEvidence, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/files", actors, s.postFile, "", maxFile, awhile},
+		{"GET", "/v1/incidents/:id/files/:file", people, s.getFile, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/backfills", actors, s.postBackfill, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions", actors, s.postAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, s.moveAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/notes", actors, s.postNote, jsonType, maxOrder, shortly},
 	}
 }
 
