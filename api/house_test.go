@@ -26,6 +26,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -82,8 +83,10 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	incidents, hooks := incident.NewDesk(h.db, plan, incident.ByBoth), webhook.NewDesk(h.db, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall", Drills: true}}}, plan)
+	incidents.Join(hooks.Queue)
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incident.NewDesk(h.db, plan, incident.ByBoth), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incidents, Webhook: hooks, Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -79,6 +79,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/findings", people, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{Finance, Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", people, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/webhook-deliveries", []Role{IT, Leader, Auditor}, s.getDeliveries, "", 0, shortly},
+		{"POST", "/v1/webhook-deliveries/:id/resend", []Role{IT, Leader}, s.resendDelivery, jsonType, maxOrder, shortly},
 		{"GET", "/v1/pools", people, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", people, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},

@@ -14,6 +14,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -31,11 +32,13 @@ type app struct {
 	refund      *refund.Desk
 	refundRules *refund.Rules
 	incident    *incident.Desk
+	webhook     *webhook.Desk
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
 	wakePools   chan struct{} // holds one: there may be something to do for the pools
 	wakePayer   chan struct{} // holds one: something was released
+	wakeHooks   chan struct{} // holds one: something may wait to be told to others
 	digest      string        // tells the settings apart from others
 }
 
@@ -65,6 +68,10 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
+	hooks, err := readWebhooks(config.webhooksFile, plan, os.ReadFile)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
 	db, err := c.openDatabase(ctx, config, want)
 	if err != nil && len(problems) == 0 {
 		return nil, err
@@ -81,14 +88,17 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	host, _ := os.Hostname()
 	a := &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
-		incident: incident.NewDesk(db, plan, config.planAuthority),
-		log:      c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
-		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1)}
+		incident: incident.NewDesk(db, plan, config.planAuthority), webhook: webhook.NewDesk(db, hooks, plan),
+		log: c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
+		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1), wakeHooks: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.reconcile.Join(a.refund.Beside())
 	a.refund.OnRelease(a.wakeThePayer)
+	a.incident.Join(a.webhook.Queue)
+	a.incident.OnChange(a.wakeTheHooks)
+	a.webhook.OnResend(a.wakeTheHooks)
 	return a, nil
 }
 
@@ -183,6 +193,34 @@ func readPlan(file string, readFile func(string) ([]byte, error)) (*incident.Pla
 		return nil, usageError{fmt.Errorf("应急预案 %s：%s", file, deposit.AsRefusal(err).Text)}
 	}
 	return plan, nil
+}
+
+// readWebhooks reads the file of the setting; without one nobody is told. The key files that it names stand relative to it.
+func readWebhooks(file string, plan *incident.Plan, readFile func(string) ([]byte, error)) (*webhook.Settings, error) {
+	if file == "" || plan == nil { // a plan that cannot be read is told already
+		return &webhook.Settings{}, nil
+	}
+	body, err := readFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("外发通知的设置 %s 不存在：请检查 --webhooks", file)}
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("读不到外发通知的设置：%w", err)}
+	}
+	settings, err := webhook.ParseSettings(body, plan, func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(file), name)
+		}
+		key, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return bank.ParseKey(key)
+	})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("外发通知的设置 %s：%s", file, deposit.AsRefusal(err).Text)}
+	}
+	return settings, nil
 }
 
 // readRefundRules reads the file of the setting, or takes the rules that the program carries.

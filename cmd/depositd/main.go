@@ -43,6 +43,7 @@ type program struct {
 	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
 	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
 	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
+	Webhook  webhookCmd  `cmd:"" help:"应急事件的外发通知：清单、重发、试发"`
 	Incident incidentCmd `cmd:"" help:"应急事件与演练：清单、登记、签署、步骤"`
 	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`
