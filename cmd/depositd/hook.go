@@ -132,9 +132,9 @@ func postHook(ctx context.Context, client *http.Client, e *webhook.Endpoint, id 
 	defer func() { _ = response.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, response.Body, hookAnswer)
 	o.Answer = response.StatusCode
-	switch {
-	case o.Answer/100 == 2:
-	case o.Answer/100 == 3:
+	switch o.Answer / 100 {
+	case 2:
+	case 3:
 		o.Failure = webhook.Redirected
 	default:
 		o.Failure, o.Gone, o.Wait = webhook.Refused, o.Answer == http.StatusGone, retryAfter(response.Header.Get("Retry-After"), now)
