@@ -43,10 +43,11 @@ type Desks struct {
 	// Receive stores a message; nil: the bank's desk does. The benchmark measures the handler without storage by it.
 	Receive func(context.Context, bank.Message) (bank.Receipt, error)
 
-	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
-	PersonHeader   string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
-	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
-	Spool          string   // folder for files on their way in; "": the system's for temporary files
+	TrustedProxies   []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
+	PersonHeader     string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
+	MaxStatement     int64    // bytes of a statement file; 0: DefaultMaxStatement
+	ClientCertHeader string   // in which a trusted proxy hands on a bank's client certificate; "": none is believed
+	Spool            string   // folder for files on their way in; "": the system's for temporary files
 }
 
 // DefaultMaxStatement is the largest statement file taken unless told otherwise: a million lines of the longest known

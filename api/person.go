@@ -43,14 +43,5 @@ func (s *server) nearby(address string) bool {
 		return false
 	}
 	ip = ip.Unmap()
-	for _, text := range s.TrustedProxies {
-		prefix, err := netip.ParsePrefix(text)
-		if single, alone := netip.ParseAddr(text); err != nil && alone == nil {
-			prefix, err = netip.PrefixFrom(single, single.BitLen()), nil
-		}
-		if err == nil && prefix.Contains(ip) {
-			return true
-		}
-	}
-	return ip.IsLoopback()
+	return ip.IsLoopback() || inside(s.TrustedProxies, ip)
 }
