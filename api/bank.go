@@ -32,8 +32,11 @@ func (s *server) bankMessage(c *gin.Context) error {
 	raw, broken := io.ReadAll(c.Request.Body)
 	e := s.envelope(c)
 	m, err := b.Open(bank.Sealed{Header: e.Header, Method: e.Method, Path: e.Path, Peer: e.Peer, Raw: raw, Source: bank.ByHTTP, At: e.At})
-	if isDoubt(err) && broken == nil {
+	switch {
+	case isDoubt(err) && broken == nil:
 		return s.disbelieve(c, b.Code, err)
+	case isDoubt(err):
+		return broken
 	}
 	if large := (*http.MaxBytesError)(nil); broken != nil && !errors.As(broken, &large) {
 		err = broken // whatever its beginning seems to say, it is not the whole message
@@ -108,6 +111,11 @@ func (s *server) refuseMessage(c *gin.Context, b *bank.Bank, m bank.Message, cau
 	}
 	if told.Status >= http.StatusInternalServerError {
 		return s.postpone(c, b, m, cause)
+	}
+	if code == bank.ReplayDiffers {
+		if err := s.Reconcile.MessageReused(ctx, b.Code, m.ExternalID); err != nil {
+			return s.postpone(c, b, m, err)
+		}
 	}
 	if b.Adapter.Answer == nil || !isRefusable(cause) || told.Status == http.StatusRequestEntityTooLarge {
 		return cause

@@ -70,10 +70,13 @@ func (b *Bank) Answer(m *Message, raw []byte, a Answer) *Reply {
 // message is not believed and an Invalid Refusal when it is not understood.
 func (b *Bank) Open(s Sealed) (Message, error) {
 	m := Message{Bank: b.Code, Source: s.Source, Kind: KindNotice, SHA256: hash(s.Raw), Size: int64(len(s.Raw)), At: s.At}
+	e := Envelope{s.Header, s.Method, s.Path, s.Peer, s.At}
+	if err := b.Admit(e); err != nil {
+		return m, err
+	}
 	if len(s.Raw) > MaxMessage {
 		return m, deposit.Refuse(deposit.Invalid, "message_too_large", "报文超过 ", MaxMessage, " 字节")
 	}
-	e := Envelope{s.Header, s.Method, s.Path, s.Peer, s.At}
 	if err := b.Believe(e, bytes.NewReader(s.Raw)); err != nil {
 		return m, err
 	}
