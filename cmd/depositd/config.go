@@ -33,6 +33,10 @@ type Settings struct {
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
 	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
 	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
+	TLSCert          string   `name:"tls-cert" placeholder:"FILE" help:"HTTP 接口的证书（PEM，含中间证书）；缺省不加密，由前置代理加密"`
+	TLSKey           string   `name:"tls-key" placeholder:"FILE" help:"证书的私钥"`
+	ClientCA         string   `name:"client-ca" placeholder:"FILE" help:"签发客户端证书的机构（PEM）；缺省只按 banks.yaml 的指纹认定"`
+	ClientCertHeader string   `placeholder:"NAME" help:"可信反向代理转交客户端证书的请求头（PEM，百分号编码）；缺省不认"`
 	PersonHeader     string   `default:"X-Remote-User" placeholder:"NAME" help:"登录代理写明操作人的请求头；只信本机和可信反向代理"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
 	LogFormat        string   `default:"text" placeholder:"text|json" help:"日志格式"`

@@ -42,6 +42,7 @@ type program struct {
 	Check    checkCmd    `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
 	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
 	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
+	Seal     sealCmd     `cmd:"" help:"银行报文的密钥：生成、签名样例、证书指纹"`
 	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
 	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`
@@ -99,7 +100,7 @@ func runAt(ctx context.Context, args []string, getenv func(string) string, now f
 	parser, err := kong.New(&p, kong.Name("depositd"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }), kong.Resolvers(kong.ResolverFunc(c.fromEnvironment)), kong.ValueFormatter(helpText),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoAppDescFormat: true, WrapUpperBound: 110}),
-		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames()}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
+		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames(), "schemes": schemeNames()}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
 	if err != nil {
 		return c.fail(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,7 +56,7 @@ func (d doors) close() {
 // listen opens the listeners before anything runs, and tells of all that cannot be opened.
 func (a *app) listen(ctx context.Context) (doors, error) {
 	var d doors
-	var problems []string
+	problems := a.config.banksAtDoor(a.banks)
 	for _, door := range []struct {
 		flag, address string
 		listener      *net.Listener
@@ -69,6 +70,9 @@ func (a *app) listen(ctx context.Context) (doors, error) {
 			continue
 		}
 		*door.listener = l
+	}
+	if a.config.tls != nil && d.http != nil {
+		d.http = tls.NewListener(d.http, a.config.tls)
 	}
 	if len(problems) > 0 {
 		d.close()
@@ -127,7 +131,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
 	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize}
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -32,7 +33,9 @@ type config struct {
 	rules            reconcile.Rules
 	nightly          cron.Schedule
 	trustedProxies   []string
-	personHeader     string // of whoever acts on refunds
+	tls              *tls.Config // nil: plain HTTP
+	clientCertHeader string      // "" is none
+	personHeader     string      // of whoever acts on refunds
 	maxStatementSize int64
 	logJSON          bool
 }
@@ -64,6 +67,16 @@ func (c *call) check() (*config, []string) {
 	}
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
+	}
+	if out.tls, err = s.tls(); err != nil {
+		wrong("tls-cert", s.TLSCert, err)
+	}
+	out.clientCertHeader = s.ClientCertHeader
+	switch {
+	case s.ClientCertHeader != "" && !headerName.MatchString(s.ClientCertHeader):
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("应为请求头的名称，如 X-Client-Cert"))
+	case s.ClientCertHeader != "" && len(s.TrustedProxy) == 0:
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("须同时用 --trusted-proxy 写明可信的代理"))
 	}
 	if out.personHeader = s.PersonHeader; !headerName.MatchString(s.PersonHeader) {
 		wrong("person-header", s.PersonHeader, errors.New("应为请求头的名称，如 X-Remote-User"))
