@@ -18,6 +18,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"depositd/api/once"
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
@@ -57,6 +58,7 @@ const DefaultMaxStatement = 512 << 20
 type server struct {
 	Desks
 	meters    *meters
+	once      *once.Desk
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
 }
@@ -83,7 +85,7 @@ func newServer(d Desks) (*server, error) {
 	if d.PersonHeader == "" {
 		d.PersonHeader = DefaultPersonHeader
 	}
-	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
+	s := &server{Desks: d, once: once.NewDesk(d.DB), foreign: http.NewCrossOriginProtection()}
 	var err error
 	s.meters, err = s.newMeters()
 	return s, err
@@ -162,7 +164,11 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 			s.fail(c, err)
 			return
 		}
-		if err := r.Handle(c); err != nil {
+		handle := r.Handle
+		if r.onlyOnce() {
+			handle = func(c *gin.Context) error { return s.answerOnce(c, r) }
+		}
+		if err := handle(c); err != nil {
 			s.fail(c, err)
 		}
 	}

@@ -175,6 +175,7 @@ func (s *server) getRefund(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, story.Version)
 	c.JSON(http.StatusOK, s.storyOf(&story))
 	return nil
 }
@@ -201,12 +202,12 @@ func (s *server) storyOf(story *refund.Story) RefundStory {
 var refundActs = []string{"disprove", "vouch", "return", "cancel", "confirm_hand"}
 
 // moveRefund takes a person's word on one refund and answers what it is then.
-func (s *server) moveRefund(c *gin.Context) error {
+func (s *server) moveRefund(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act(refundActs), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act(refundActs), strings.TrimSpace(f.text("note", mostNote))
 	entry := f.idIf("entry")
 	if act != "return" && entry != 0 {
 		f.fault(false, "entry", "field_unexpected", "entry 只用于 return（退汇的入账）")
@@ -215,7 +216,7 @@ func (s *server) moveRefund(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.actOn(c.Request.Context(), by, id, version, act, note, entry); err != nil {
+	if err := s.actOn(c.Request.Context(), by, id, seen, act, note, entry); err != nil {
 		return err
 	}
 	s.Judge() // a credit that came back is judged anew
@@ -223,6 +224,7 @@ func (s *server) moveRefund(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, story.Version)
 	c.JSON(http.StatusOK, refundOf(&story.LineView, deposit.DayOf(s.DB.Now())))
 	return nil
 }

@@ -95,20 +95,21 @@ func keepQuery(c *gin.Context, states map[string]string) (q refund.KeepQuery, er
 	return q, err
 }
 
-func (s *server) moveDisposition(c *gin.Context) error {
+func (s *server) moveDisposition(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act([]string{"approve", "refuse", "lift"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act([]string{"approve", "refuse", "lift"}), strings.TrimSpace(f.text("note", mostNote))
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, id, version, act, note)
+	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, id, seen, act, note)
 	if err != nil {
 		return err
 	}
+	tag(c, x.Version)
 	c.JSON(http.StatusOK, dispositionOf(&x))
 	return nil
 }
@@ -184,20 +185,21 @@ func (s *server) getChanges(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) moveChange(c *gin.Context) error {
+func (s *server) moveChange(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act([]string{"review", "approve", "confirm", "refuse"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act([]string{"review", "approve", "confirm", "refuse"}), strings.TrimSpace(f.text("note", mostNote))
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, id, version, act, note)
+	p, err := s.Refund.MoveChange(c.Request.Context(), by, id, seen, act, note)
 	if err != nil {
 		return err
 	}
+	tag(c, p.Version)
 	c.JSON(http.StatusOK, changeOf(&p))
 	return nil
 }
