@@ -121,7 +121,7 @@ func (h *house) send(method, target string, body []byte, header ...string) *answ
 func (h *house) held(request *http.Request, body []byte) *answer {
 	h.t.Helper()
 	if request.Method == http.MethodPost && request.Header.Get(idempotencyKey) == "" {
-		request.Header.Set(idempotencyKey, sqldb.NewID().String())
+		request.Header.Set(idempotencyKey, "test-"+sqldb.NewID().String())
 	}
 	got := h.play(request)
 	if err := hold(request, body, got); err != nil {

@@ -296,7 +296,7 @@ func TestPersonIsKnown(t *testing.T) {
 	twice := httptest.NewRequest("POST", "/v1/refund-lists", strings.NewReader(body))
 	twice.RemoteAddr = "[::1]:1"
 	twice.Header.Set("Content-Type", jsonType)
-	twice.Header.Set(idempotencyKey, "key-00000001")
+	twice.Header.Set(idempotencyKey, "key-0000000000001")
 	twice.Header[DefaultPersonHeader] = []string{clerk, checker}
 	h.play(twice).want(403, "person_unknown")
 	h.act(clerk, "/v1/refund-lists", body).want(422, "list_refused")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"net/http"
 	"regexp"
@@ -21,14 +20,14 @@ const idempotencyKey = "Idempotency-Key"
 
 // keyForm is what a key may be: a UUID, or whatever else is unlikely to be chosen twice; with or without the quotes of a
 // structured header.
-var keyForm = regexp.MustCompile(`^(?:"([A-Za-z0-9._:-]{8,64})"|([A-Za-z0-9._:-]{8,64}))$`)
+var keyForm = regexp.MustCompile(`^(?:"([A-Za-z0-9._:-]{16,64})"|([A-Za-z0-9._:-]{16,64}))$`)
 
 // onlyOnce says whether a route's requests bear an Idempotency-Key: each POST of a person does. A machine's repeats are
-// known by what they say – a bank's message by its signed id, the platform's lots, bids and events by their numbers – and
-// whoever is nobody yet cannot have sent anything before.
+// known by what they say – a bank's message by its signed id, the platform's lots, bids and events by their numbers –
+// whoever is nobody yet cannot have sent anything before, and a page's form bears the version that it shows.
 func (r *Route) onlyOnce() bool {
 	machine := func(role Role) bool { return role == Public || role == BankPeer || role == Platform }
-	return r.Method == http.MethodPost && !slices.ContainsFunc(r.Roles, machine)
+	return r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/v1/") && !slices.ContainsFunc(r.Roles, machine)
 }
 
 // answerOnce runs a handler whose request must not take effect twice. Its answer goes out when it is kept.
@@ -88,7 +87,7 @@ func (s *server) keyed(c *gin.Context, r Route) (once.Request, error) {
 	}
 	found := keyForm.FindStringSubmatch(said[0])
 	if len(said) > 1 || found == nil {
-		return once.Request{}, problem(http.StatusBadRequest, "idempotency_key_malformed", "Idempotency-Key 应为 8 到 64 个字母、数字或 . _ : -")
+		return once.Request{}, problem(http.StatusBadRequest, "idempotency_key_malformed", "Idempotency-Key 应为 16 到 64 个字母、数字或 . _ : -")
 	}
 	body, err := io.ReadAll(c.Request.Body)
 	if err != nil {
@@ -100,7 +99,7 @@ func (s *server) keyed(c *gin.Context, r Route) (once.Request, error) {
 		_, _ = io.WriteString(digest, strconv.Itoa(len(part))+":") // a hash never fails
 		_, _ = digest.Write(part)
 	}
-	return once.Request{Caller: s.keyHolder(c), Key: found[1] + found[2], Fingerprint: hex.EncodeToString(digest.Sum(nil)), Within: r.Within}, nil
+	return once.Request{Caller: s.keyHolder(c), Key: found[1] + found[2], Says: digest.Sum(nil), Within: r.Within}, nil
 }
 
 // keyHolder is whose keys a request's key is one of.

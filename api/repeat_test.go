@@ -21,19 +21,23 @@ func TestRepeatIsAnsweredAsBefore(t *testing.T) {
 		send := func(person, key, body string) *answer {
 			return h.as(person, "POST", "/v1/refund-freezes", jsonType, body, idempotencyKey, key)
 		}
-		first := send(maker, "key-00000001", freeze).want(201, "")
+		first := send(maker, "key-0000000000001", freeze).want(201, "")
 		before := h.count("events")
 		h.server.once = once.NewDesk(h.db) // another replica, or a restart
-		again := send(maker, `"key-00000001"`, freeze).want(201, "")
+		again := send(maker, `"key-0000000000001"`, freeze).want(201, "")
 		if again.Body.String() != first.Body.String() || again.Header().Get("Content-Type") != first.Header().Get("Content-Type") ||
 			again.Header().Get("Idempotency-Replayed") != "true" || first.Header().Get("Idempotency-Replayed") != "" || h.count("events") != before {
 			t.Errorf("first %s, then %s", first.Body, again.Body)
 		}
-		send(maker, "key-00000001", with(freeze, "付款", "收款")).want(422, "idempotency_key_reused")
-		send(checker, "key-00000001", freeze).want(201, "") // keys are the caller's own
+		send(maker, "key-0000000000001", with(freeze, "付款", "收款")).want(422, "idempotency_key_reused")
+		send(checker, "key-0000000000001", freeze).want(201, "") // keys are the caller's own
+		kept, err := sqldb.Value[string](t.Context(), h.db, "SELECT answer FROM once WHERE caller = ?", maker)
+		if err != nil || len(kept) < 50 || strings.Contains(kept, "line") {
+			t.Errorf("the answer is kept as %q (%v)", kept, err)
+		}
 		// A refused request may be mended and sent again under its key.
-		send(maker, "key-00000002", `{"bank":"nobody","reason":"x"}`).want(404, "")
-		send(maker, "key-00000002", freeze).want(201, "")
+		send(maker, "key-0000000000002", `{"bank":"nobody","reason":"x"}`).want(404, "")
+		send(maker, "key-0000000000002", freeze).want(201, "")
 
 		h.now = h.now.Add(once.Kept)
 		if n, err := h.server.once.Forget(t.Context(), "nightly"); n != 0 || err != nil {
@@ -49,14 +53,14 @@ func TestRepeatIsAnsweredAsBefore(t *testing.T) {
 // While a request is being answered nobody else answers it; once its process must have died, the next one does.
 func TestRequestInFlight(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		r := once.Request{Caller: maker, Key: "key-00000001", Fingerprint: "f", Within: time.Minute}
+		r := once.Request{Caller: maker, Key: "key-0000000000001", Says: []byte("f"), Within: time.Minute}
 		first, before, err := h.server.once.Begin(t.Context(), r)
 		if before != nil || err != nil {
 			t.Fatal(before, err)
 		}
-		refused := func(fingerprint string) string {
+		refused := func(says string) string {
 			r := r
-			r.Fingerprint = fingerprint
+			r.Says = []byte(says)
 			_, _, err := h.server.once.Begin(t.Context(), r)
 			return problemOf(err).Code
 		}
@@ -89,7 +93,7 @@ func TestRepeatsAtOnce(t *testing.T) {
 			all.Go(func() {
 				request := httptest.NewRequest("POST", "/v1/refund-freezes", strings.NewReader(`{"bank":"line","reason":"x"}`))
 				request.RemoteAddr = "127.0.0.1:1"
-				for name, value := range map[string]string{"Content-Type": jsonType, DefaultPersonHeader: maker, idempotencyKey: "key-00000001"} {
+				for name, value := range map[string]string{"Content-Type": jsonType, DefaultPersonHeader: maker, idempotencyKey: "key-0000000000001"} {
 					request.Header.Set(name, value)
 				}
 				codes[i] = h.play(request).Code
@@ -122,9 +126,9 @@ func TestKeysAreAskedFor(t *testing.T) {
 	}
 	for want, key := range map[string][]string{
 		"400 idempotency_key_missing":     nil,
-		"400 idempotency_key_malformed":   {"short"},
-		"400 idempotency_key_malformed ":  {"key-00000001", "key-00000001"},
-		"400 idempotency_key_malformed  ": {`"key-00000001`},
+		"400 idempotency_key_malformed":   {"fifteen-letters"},
+		"400 idempotency_key_malformed ":  {"key-0000000000001", "key-0000000000001"},
+		"400 idempotency_key_malformed  ": {`"key-0000000000001`},
 	} {
 		if got := ask(key...); got != strings.TrimSpace(want) {
 			t.Errorf("%q: %s, want %s", key, got, want)
@@ -169,7 +173,7 @@ func TestDocumentedConditions(t *testing.T) {
 		}
 		request := httptest.NewRequest(r.Method, strings.NewReplacer(":id", "0000000000002").Replace(r.Path), strings.NewReader("{}"))
 		request.Header.Set("Content-Type", jsonType)
-		request.Header.Set(idempotencyKey, "key-00000001")
+		request.Header.Set(idempotencyKey, "key-0000000000001")
 		if got := h.play(request); got.Code != 428 {
 			t.Errorf("%s %s: without a version %d", r.Method, r.Path, got.Code)
 		}

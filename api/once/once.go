@@ -7,9 +7,7 @@ package once
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"depositd/migrations/sqldb"
@@ -28,7 +26,7 @@ func NewDesk(db *sqldb.DB) *Desk { return &Desk{db} }
 // Request is what is to take effect once.
 type Request struct {
 	Caller, Key string
-	Fingerprint string        // of all that the request says
+	Says        []byte        // a digest of all that it says
 	Within      time.Duration // it is answered by then, or its process has died
 }
 
@@ -46,15 +44,14 @@ type Ticket struct {
 }
 
 type row struct {
-	Caller, Key, Fingerprint string
-	Status                   int
-	Headers                  string
-	Body                     []byte
-	BegunAt, HeldUntil       time.Time
+	Caller, Name, Fingerprint string
+	Answered                  bool
+	Answer                    []byte
+	BegunAt, HeldUntil        time.Time
 }
 
-var rows = sqldb.NewTable("once", "caller, idem_key, fingerprint, status, headers, body, begun_at, held_until", func(r *row) []any {
-	return []any{&r.Caller, &r.Key, &r.Fingerprint, &r.Status, &r.Headers, &r.Body, sqldb.Wall(&r.BegunAt), sqldb.Wall(&r.HeldUntil)}
+var rows = sqldb.NewTable("once", "caller, name, fingerprint, answered, answer, begun_at, held_until", func(r *row) []any {
+	return []any{&r.Caller, &r.Name, &r.Fingerprint, &r.Answered, &r.Answer, sqldb.Wall(&r.BegunAt), sqldb.Wall(&r.HeldUntil)}
 })
 
 // Begin gives the answer of a request that was here before, or else the right to answer it. A Conflict Refusal,
@@ -62,16 +59,16 @@ var rows = sqldb.NewTable("once", "caller, idem_key, fingerprint, status, header
 func (d *Desk) Begin(ctx context.Context, r Request) (t Ticket, before *Answer, err error) {
 	err = d.db.Write(ctx, r.Caller, func(tx *sqldb.Tx) error {
 		t, before = Ticket{r.Caller, r.Key, tx.Now.Add(r.Within).Truncate(time.Millisecond)}, nil
-		known, err := rows.One(ctx, tx, "WHERE caller = ? AND idem_key = ?", r.Caller, r.Key)
+		known, err := rows.One(ctx, tx, "WHERE caller = ? AND name = ?", r.Caller, t.name())
 		switch {
 		case errors.Is(err, sqldb.ErrNone):
-			return rows.Insert(ctx, tx, row{r.Caller, r.Key, r.Fingerprint, 0, "", []byte{}, tx.Now, t.until})
+			return rows.Insert(ctx, tx, row{r.Caller, t.name(), t.fingerprint(r.Says), false, []byte{}, tx.Now, t.until})
 		case err != nil:
 			return err
-		case known.Fingerprint != r.Fingerprint:
+		case known.Fingerprint != t.fingerprint(r.Says):
 			return deposit.Refuse(deposit.Invalid, "idempotency_key_reused", "这个 Idempotency-Key 已用于另一请求：内容不同的请求请换用新的")
-		case known.Status != 0:
-			before, err = known.answer()
+		case known.Answered:
+			before, err = t.open(known.Answer)
 			return err
 		case tx.Now.Before(known.HeldUntil):
 			return inFlight
@@ -87,31 +84,19 @@ func (d *Desk) Begin(ctx context.Context, r Request) (t Ticket, before *Answer, 
 var inFlight = deposit.Refuse(deposit.Conflict, "request_in_flight", "同一请求正在处理，请稍后用同一 Idempotency-Key 重发以取得结果")
 
 func (d *Desk) takeOver(ctx context.Context, tx *sqldb.Tx, known row, t Ticket) error {
-	n, err := tx.Exec(ctx, "UPDATE once SET held_until = ? WHERE caller = ? AND idem_key = ? AND status = 0 AND held_until = ?",
-		sqldb.At(t.until), t.caller, t.key, sqldb.At(known.HeldUntil))
+	n, err := tx.Exec(ctx, "UPDATE once SET held_until = ? WHERE caller = ? AND name = ? AND answered = 0 AND held_until = ?",
+		sqldb.At(t.until), t.caller, t.name(), sqldb.At(known.HeldUntil))
 	if err == nil && n != 1 {
 		return inFlight
 	}
 	return err
 }
 
-func (r *row) answer() (*Answer, error) {
-	a := &Answer{Status: r.Status, Body: r.Body}
-	if err := json.Unmarshal([]byte(r.Headers), &a.Header); err != nil {
-		return nil, fmt.Errorf("read a kept answer: %w", err)
-	}
-	return a, nil
-}
-
 // Finish keeps the answer of a request that had its effect.
 func (d *Desk) Finish(ctx context.Context, t Ticket, a Answer) error {
-	headers, err := json.Marshal(a.Header)
-	if err != nil {
-		return fmt.Errorf("keep an answer: %w", err)
-	}
 	return d.db.Write(ctx, t.caller, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE once SET status = ?, headers = ?, body = ? WHERE caller = ? AND idem_key = ? AND status = 0 AND held_until = ?",
-			a.Status, string(headers), a.Body, t.caller, t.key, sqldb.At(t.until))
+		n, err := tx.Exec(ctx, "UPDATE once SET answered = 1, answer = ? WHERE caller = ? AND name = ? AND answered = 0 AND held_until = ?",
+			t.seal(&a), t.caller, t.name(), sqldb.At(t.until))
 		if err == nil && n != 1 {
 			return sqldb.ErrStale
 		}
@@ -122,7 +107,7 @@ func (d *Desk) Finish(ctx context.Context, t Ticket, a Answer) error {
 // Release gives the key back of a request that had no effect.
 func (d *Desk) Release(ctx context.Context, t Ticket) error {
 	return d.db.Write(ctx, t.caller, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM once WHERE caller = ? AND idem_key = ? AND status = 0 AND held_until = ?", t.caller, t.key, sqldb.At(t.until))
+		_, err := tx.Exec(ctx, "DELETE FROM once WHERE caller = ? AND name = ? AND answered = 0 AND held_until = ?", t.caller, t.name(), sqldb.At(t.until))
 		return err
 	})
 }

@@ -182,7 +182,7 @@ func (s *stage) tell(method, path string, body map[string]any) {
 func (s *stage) act(path string, seen int64, body map[string]any) {
 	text, err := json.Marshal(body)
 	s.must(err)
-	s.send(http.MethodPost, path, "application/json", text, map[string]string{"If-Match": fmt.Sprintf("%q", strconv.FormatInt(seen, 10)), "Idempotency-Key": sqldb.NewID().String()})
+	s.send(http.MethodPost, path, "application/json", text, map[string]string{"If-Match": fmt.Sprintf("%q", strconv.FormatInt(seen, 10)), "Idempotency-Key": "step-" + sqldb.NewID().String()})
 }
 
 // ask reads JSON.
