@@ -48,6 +48,7 @@ type Desks struct {
 	PersonHeader     string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
 	MaxStatement     int64    // bytes of a statement file; 0: DefaultMaxStatement
 	ClientCertHeader string   // in which a trusted proxy hands on a bank's client certificate; "": none is believed
+	Rates            Rates    // how often callers may come; zero: as often as they like
 	Spool            string   // folder for files on their way in; "": the system's for temporary files
 }
 
@@ -59,6 +60,7 @@ type server struct {
 	Desks
 	meters    *meters
 	once      *once.Desk
+	gate      *gate
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
 }
@@ -85,7 +87,7 @@ func newServer(d Desks) (*server, error) {
 	if d.PersonHeader == "" {
 		d.PersonHeader = DefaultPersonHeader
 	}
-	s := &server{Desks: d, once: once.NewDesk(d.DB), foreign: http.NewCrossOriginProtection()}
+	s := &server{Desks: d, once: once.NewDesk(d.DB), gate: newGate(d.Rates), foreign: http.NewCrossOriginProtection()}
 	var err error
 	s.meters, err = s.newMeters()
 	return s, err
@@ -104,7 +106,7 @@ func (s *server) mount(routes []Route) (http.Handler, error) {
 	if err := engine.SetTrustedProxies(s.TrustedProxies); err != nil {
 		return nil, err
 	}
-	engine.Use(s.open, s.observe, s.recover, s.refuseForeign)
+	engine.Use(s.open, s.observe, s.recover, s.limitRate, s.refuseForeign)
 	for _, r := range routes {
 		engine.Handle(r.Method, r.Path, s.serve(r))
 	}
@@ -120,13 +122,16 @@ func (s *server) mount(routes []Route) (http.Handler, error) {
 // requestID is the key under which gin keeps the request's id.
 const requestID = "request"
 
-// headers go out with every answer. None of them is a page, none is to be kept, framed or guessed at.
+// headers go out with every answer. None is to be kept, framed, guessed at or read by another site; a page may use a little more.
 var headers = map[string]string{
-	"Cache-Control":             "no-store",
-	"Content-Security-Policy":   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-	"Referrer-Policy":           "no-referrer",
-	"Strict-Transport-Security": "max-age=31536000",
-	"X-Content-Type-Options":    "nosniff",
+	"Cache-Control":                "no-store",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+	"Content-Security-Policy":      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+	"Referrer-Policy":              "no-referrer",
+	"Strict-Transport-Security":    "max-age=31536000",
+	"X-Content-Type-Options":       "nosniff",
 }
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.

@@ -79,6 +79,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/pools", people, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", people, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
+		{"GET", "/v1/docs", []Role{Public}, s.getDocs, "", 0, shortly},
+		{"GET", "/v1/docs.css", []Role{Public}, s.getDocsStyle, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
 		{"GET", "/version", []Role{Public}, s.getVersion, "", 0, shortly},

@@ -38,6 +38,8 @@ type Settings struct {
 	ClientCA         string   `name:"client-ca" placeholder:"FILE" help:"签发客户端证书的机构（PEM）；缺省只按 banks.yaml 的指纹认定"`
 	ClientCertHeader string   `placeholder:"NAME" help:"可信反向代理转交客户端证书的请求头（PEM，百分号编码）；缺省不认"`
 	PersonHeader     string   `default:"X-Remote-User" placeholder:"NAME" help:"登录代理写明操作人的请求头；只信本机和可信反向代理"`
+	RatePerCaller    int      `default:"200" placeholder:"N" help:"每个来源地址（本机除外）每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
+	RateOverall      int      `default:"2000" placeholder:"N" help:"全部来源每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
 	LogFormat        string   `default:"text" placeholder:"text|json" help:"日志格式"`
 }

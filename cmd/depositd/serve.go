@@ -131,7 +131,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
 	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize}
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize, Rates: a.config.rates}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.

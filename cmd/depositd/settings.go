@@ -14,6 +14,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"depositd/api"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
@@ -36,6 +37,7 @@ type config struct {
 	tls              *tls.Config // nil: plain HTTP
 	clientCertHeader string      // "" is none
 	personHeader     string      // of whoever acts on refunds
+	rates            api.Rates
 	maxStatementSize int64
 	logJSON          bool
 }
@@ -83,6 +85,10 @@ func (c *call) check() (*config, []string) {
 	}
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
+	}
+	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
+	if s.RatePerCaller < 0 || s.RateOverall < 0 {
+		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
 	}
 	out.refundLimits = s.refundLimits(wrong)
 	if s.LogFormat != "text" && s.LogFormat != "json" {
