@@ -105,4 +105,5 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 			a.log.Info("nightly done", "day", day, "mismatches", report.Mismatches())
 		}
 	}
+	a.tellCheckpoint(ctx)
 }
