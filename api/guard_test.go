@@ -308,3 +308,11 @@ func TestNewNeedsDesks(t *testing.T) {
 		t.Error("started with proxies that are no addresses")
 	}
 }
+
+// A packed body is refused unread: nobody knows how large it would be.
+func TestPackedBody(t *testing.T) {
+	h := local(t)
+	h.send("PUT", "/v1/lots/LC-1", []byte(lot), "Content-Type", jsonType, "Content-Encoding", "gzip").want(415, "content_encoding")
+	h.send("POST", "/v1/banks/line/messages", []byte(gNotice("1.00")), "Content-Encoding", "gzip").want(415, "content_encoding")
+	h.send("PUT", "/v1/lots/LC-1", []byte(lot), "Content-Type", jsonType, "Content-Encoding", "identity").want(201, "")
+}

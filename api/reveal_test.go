@@ -44,7 +44,7 @@ func TestReveal(t *testing.T) {
 			}
 		}
 		var credit reconcile.CreditView
-		h.get("/v1/credits/" + r.Credit.String()).want(200, "").into(&credit)
+		h.get("/v1/credits/"+r.Credit.String()).want(200, "").into(&credit)
 		last := credit.History[len(credit.History)-1]
 		if last.By != checker || last.Became != reconcile.Revealed || last.Note != "核对回单" {
 			t.Errorf("the history ends with %+v", last)

@@ -146,6 +146,9 @@ func checkRoutes(routes []Route) error {
 // checkType refuses a JSON body that does not say that it is one, and a form where a bank's raw file belongs: curl -F
 // would wrap it.
 func (r *Route) checkType(request *http.Request) error {
+	if coding := request.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return problem(http.StatusUnsupportedMediaType, "content_encoding", "请勿压缩请求内容：请去掉 Content-Encoding 后重发") // what is small packed can be anything unpacked
+	}
 	said, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
 	switch {
 	case r.Accepts != "" && (err != nil || said != r.Accepts):
