@@ -179,11 +179,12 @@ func TestUnknownBank(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		known := h.send("POST", "/v1/banks/open/messages", []byte(notice)).want(401, "unauthenticated")
 		for _, target := range []string{"/v1/banks/nobody/messages", "/v1/banks/nobody/statements"} {
-			got := h.send("POST", target, []byte(notice)).want(401, "unauthenticated")
+			got := h.send("POST", target, []byte(notice), "Authorization", "").want(401, "unauthenticated")
 			if told := strings.Replace(got.Body.String(), got.problem().Instance, known.problem().Instance, 1); told != known.Body.String() {
 				t.Errorf("a bank that there is not is told apart: %s", told)
 			}
 		}
+		h.send("POST", "/v1/banks/nobody/statements", []byte("x")).want(404, "bank_unknown") // whoever has a token may know
 	})
 }
 

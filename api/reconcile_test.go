@@ -91,7 +91,7 @@ func TestMoveFinding(t *testing.T) {
 		f := page.Findings[0]
 		moves := "/v1/findings/" + f.ID.String() + "/moves"
 		say := func(act string, version int64) *answer {
-			return h.move("", moves, version, fmt.Sprintf(`{"act":%q,"note":"已与银行核实"}`, act))
+			return h.move(everybody, moves, version, fmt.Sprintf(`{"act":%q,"note":"已与银行核实"}`, act))
 		}
 		say("explain", f.Version+1).want(412, "changed_meanwhile")
 		say("reopen", f.Version).want(409, "state_forbids")
@@ -103,11 +103,11 @@ func TestMoveFinding(t *testing.T) {
 		}
 		say("explain", f.Version).want(409, "state_forbids")
 		say("settle", moved.Version).want(200, "")
-		h.move("", moves, 3, `{"act":"reopen","note":" "}`).want(422, "note_required")
-		if got := h.move("", moves, 3, `{"act":7}`).want(400, "body_invalid").pointers(); got != "/act field_type, /note field_missing" {
+		h.move(everybody, moves, 3, `{"act":"reopen","note":" "}`).want(422, "note_required")
+		if got := h.move(everybody, moves, 3, `{"act":7}`).want(400, "body_invalid").pointers(); got != "/act field_type, /note field_missing" {
 			t.Error(got)
 		}
-		h.move("", "/v1/findings/0000000000002/moves", 1, `{"act":"settle","note":"x"}`).want(404, "")
+		h.move(everybody, "/v1/findings/0000000000002/moves", 1, `{"act":"settle","note":"x"}`).want(404, "")
 		h.get("/v1/findings?state=SETTLED").into(&page)
 		if len(page.Findings) != 1 {
 			t.Errorf("got %+v", page)

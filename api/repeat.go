@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/api/once"
+	"depositd/platform/people"
 )
 
 const idempotencyKey = "Idempotency-Key"
@@ -24,10 +25,11 @@ var keyForm = regexp.MustCompile(`^(?:"([A-Za-z0-9._:-]{16,64})"|([A-Za-z0-9._:-
 
 // onlyOnce says whether a route's requests bear an Idempotency-Key: each POST of a person does. A machine's repeats are
 // known by what they say – a bank's message by its signed id, the platform's lots, bids and events by their numbers –
-// whoever is nobody yet cannot have sent anything before, and a page's form bears the version that it shows.
+// whoever is nobody yet cannot have sent anything before, what a person does about their own session may be done again, and a
+// page's form bears the version that it shows.
 func (r *Route) onlyOnce() bool {
-	machine := func(role Role) bool { return role == Public || role == BankPeer || role == Platform }
-	return r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/v1/") && !slices.ContainsFunc(r.Roles, machine)
+	known := slices.Concat([]Role{Public, BankPeer, LoggedIn}, people.Scopes)
+	return r.Method == http.MethodPost && strings.HasPrefix(r.Path, "/v1/") && !slices.ContainsFunc(r.Roles, func(role Role) bool { return slices.Contains(known, role) })
 }
 
 // answerOnce runs a handler whose request must not take effect twice. Its answer goes out when it is kept.
@@ -99,15 +101,7 @@ func (s *server) keyed(c *gin.Context, r Route) (once.Request, error) {
 		_, _ = io.WriteString(digest, strconv.Itoa(len(part))+":") // a hash never fails
 		_, _ = digest.Write(part)
 	}
-	return once.Request{Caller: s.keyHolder(c), Key: found[1] + found[2], Says: digest.Sum(nil), Within: r.Within}, nil
-}
-
-// keyHolder is whose keys a request's key is one of.
-func (s *server) keyHolder(c *gin.Context) string {
-	if person, err := s.person(c); err == nil {
-		return person
-	}
-	return author(c)
+	return once.Request{Caller: author(c), Key: found[1] + found[2], Says: digest.Sum(nil), Within: r.Within}, nil
 }
 
 // heldAnswer holds an answer back until it is kept.

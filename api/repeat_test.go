@@ -89,13 +89,13 @@ func TestRepeatsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		var all sync.WaitGroup
 		codes := make([]int, 20)
+		cookie := &http.Cookie{Name: cookieName, Value: h.cookie(maker)}
 		for i := range codes {
 			all.Go(func() {
 				request := httptest.NewRequest("POST", "/v1/refund-freezes", strings.NewReader(`{"bank":"line","reason":"x"}`))
-				request.RemoteAddr = "127.0.0.1:1"
-				for name, value := range map[string]string{"Content-Type": jsonType, DefaultPersonHeader: maker, idempotencyKey: "key-0000000000001"} {
-					request.Header.Set(name, value)
-				}
+				request.AddCookie(cookie)
+				request.Header.Set("Content-Type", jsonType)
+				request.Header.Set(idempotencyKey, "key-0000000000001")
 				codes[i] = h.play(request).Code
 			})
 		}
@@ -117,9 +117,8 @@ func TestKeysAreAskedFor(t *testing.T) {
 	h := local(t)
 	ask := func(key ...string) string {
 		request := httptest.NewRequest("POST", "/v1/refund-freezes", strings.NewReader(`{"bank":"line","reason":"x"}`))
-		request.RemoteAddr = "127.0.0.1:1"
+		request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie(maker)})
 		request.Header.Set("Content-Type", jsonType)
-		request.Header.Set(DefaultPersonHeader, maker)
 		request.Header[http.CanonicalHeaderKey(idempotencyKey)] = key
 		got := h.play(request)
 		return fmt.Sprint(got.Code, " ", got.problem().Code)
@@ -151,7 +150,7 @@ func TestVersionsAreAskedFor(t *testing.T) {
 	for _, tag := range []string{"1", `W/"1"`, "*", `"1", "2"`, `"0"`, `""`} {
 		h.send("POST", moves, []byte(body), "Content-Type", jsonType, "If-Match", tag).want(400, "version_malformed")
 	}
-	got := h.move("", moves, page.Findings[0].Version, body).want(200, "")
+	got := h.move(everybody, moves, page.Findings[0].Version, body).want(200, "")
 	if got.Header().Get("ETag") != versionOf(page.Findings[0].Version+1) {
 		t.Errorf("the version then is told as %q", got.Header().Get("ETag"))
 	}
@@ -174,6 +173,7 @@ func TestDocumentedConditions(t *testing.T) {
 		request := httptest.NewRequest(r.Method, strings.NewReplacer(":id", "0000000000002").Replace(r.Path), strings.NewReader("{}"))
 		request.Header.Set("Content-Type", jsonType)
 		request.Header.Set(idempotencyKey, "key-0000000000001")
+		h.credentials(request)
 		if got := h.play(request); got.Code != 428 {
 			t.Errorf("%s %s: without a version %d", r.Method, r.Path, got.Code)
 		}

@@ -31,7 +31,7 @@ func TestReveal(t *testing.T) {
 		} {
 			before := h.count("events")
 			h.act(checker, target+"/reveal", `{"reason":" "}`).want(422, "reason_required")
-			h.act("", target+"/reveal", `{"reason":"核对回单"}`).want(403, "person_unknown")
+			h.act("", target+"/reveal", `{"reason":"核对回单"}`).want(401, "unauthenticated")
 			if h.count("events") != before {
 				t.Errorf("%s: nothing was shown, and yet there is an event", target)
 			}

@@ -47,19 +47,24 @@ type Statement struct {
 	ImportedAt    time.Time    `json:"imported_at"`
 }
 
-// bankStatement takes an end-of-day file. It must bear the bank's seal as messages do, and the seal is over all of it,
-// so that the file waits in a private temporary file until the last byte is in; only then is anything stored.
+// bankStatement takes an end-of-day file, from somebody who may bring it, or from the bank, by its seal. The seal is over all
+// of it, so that the file waits in a private temporary file until the last byte is in; only then is anything stored. A bank
+// that does not seal is nobody here: its files are brought.
 func (s *server) bankStatement(c *gin.Context) error {
 	b, err := s.bankOf(c)
 	if err != nil {
 		return err
+	}
+	brought := s.caller(c).Kind != Nobody
+	if !brought && b.Seal.Weak() {
+		return s.stranger(c)
 	}
 	name, err := fileName(c)
 	if err != nil {
 		return err
 	}
 	e := s.envelope(c)
-	if err := b.Admit(e); err != nil { // before half a gigabyte is read
+	if err := b.Admit(e); err != nil && !brought { // before half a gigabyte is read
 		return s.disbelieve(c, b.Code, err)
 	}
 	file, err := s.spool(c.Request.Body)
@@ -68,6 +73,7 @@ func (s *server) bankStatement(c *gin.Context) error {
 	}
 	defer file.remove()
 	switch err := b.Believe(e, file); {
+	case brought:
 	case isDoubt(err):
 		return s.disbelieve(c, b.Code, err)
 	case err != nil:

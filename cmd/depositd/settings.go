@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"depositd/api"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -27,6 +30,8 @@ type config struct {
 	banksFile        string
 	refundRulesFile  string // "" is the program's own
 	refundLimits     refund.Limits
+	planFile         string // "" is the program's own
+	planAuthority    incident.Authority
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -36,8 +41,9 @@ type config struct {
 	trustedProxies   []string
 	tls              *tls.Config // nil: plain HTTP
 	clientCertHeader string      // "" is none
-	personHeader     string      // of whoever acts on refunds
 	rates            api.Rates
+	secretKeyFile    string
+	doors            people.Rules
 	maxStatementSize int64
 	logJSON          bool
 }
@@ -48,8 +54,8 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
-		tcpBank: s.TCPBank, rules: s.rules(), logJSON: s.LogFormat == "json"}
+	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {
 		wrong("db", sqldb.Mask(s.DB), err)
@@ -80,8 +86,10 @@ func (c *call) check() (*config, []string) {
 	case s.ClientCertHeader != "" && len(s.TrustedProxy) == 0:
 		wrong("client-cert-header", s.ClientCertHeader, errors.New("须同时用 --trusted-proxy 写明可信的代理"))
 	}
-	if out.personHeader = s.PersonHeader; !headerName.MatchString(s.PersonHeader) {
-		wrong("person-header", s.PersonHeader, errors.New("应为请求头的名称，如 X-Remote-User"))
+	if policy, ok := passwordPolicies[s.PasswordPolicy]; ok {
+		out.doors.Policy = policy
+	} else {
+		wrong("password-policy", s.PasswordPolicy, errors.New("应为 dengbao 或 asvs"))
 	}
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
@@ -91,6 +99,9 @@ func (c *call) check() (*config, []string) {
 		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
 	}
 	out.refundLimits = s.refundLimits(wrong)
+	if !slices.Contains(incident.Authorities(), out.planAuthority) {
+		wrong("plan-authority", s.PlanAuthority, errors.New("应为 both、2.2 或 3.1"))
+	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
 	}
@@ -100,12 +111,23 @@ func (c *call) check() (*config, []string) {
 // headerName is the form of the name of a header.
 var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
+// passwordPolicies are what may be demanded of passwords.
+var passwordPolicies = map[string]people.Policy{"dengbao": people.Graded, "asvs": people.ASVS}
+
 // banksFile is the file that describes the banks.
 func (s *Settings) banksFile() string {
 	if s.Banks != "" {
 		return s.Banks
 	}
 	return filepath.Join(filepath.Dir(sqldb.File(s.DB)), "banks.yaml")
+}
+
+// secretKeyFile is the file of the key that seals the second factors.
+func (s *Settings) secretKeyFile() string {
+	if s.SecretKeyFile != "" {
+		return s.SecretKeyFile
+	}
+	return filepath.Join(filepath.Dir(s.banksFile()), "secret.key")
 }
 
 // rules is what the settings say of deciding.
