@@ -35,6 +35,9 @@ type serveCmd struct{}
 // Run serves until it is told to stop, then lets the requests in flight finish.
 func (*serveCmd) Run(ctx context.Context, c *call) error {
 	return c.use(ctx, brought, func(a *app) error {
+		if problems := a.config.banksAtDoor(a.banks); len(problems) > 0 {
+			return settingsWrong(problems)
+		}
 		doors, err := a.listen(ctx)
 		if err != nil {
 			return err
@@ -57,7 +60,7 @@ func (d doors) close() {
 // listen opens the listeners before anything runs, and tells of all that cannot be opened.
 func (a *app) listen(ctx context.Context) (doors, error) {
 	var d doors
-	problems := a.config.banksAtDoor(a.banks)
+	var problems []string
 	for _, door := range []struct {
 		flag, address string
 		listener      *net.Listener
