@@ -107,6 +107,7 @@ func (d *demoCmd) Run(ctx context.Context, c *call) error {
 	p.clock.advance(month.steps[0].at)
 	c.now = p.clock.now
 	c.settings.DB, c.settings.DBPasswordFile, c.settings.Banks = sqldb.FileURL(filepath.Join(folder, "deposit.db")), "", filepath.Join(folder, "banks.yaml")
+	c.settings.RateOverall = 0 // a month of requests comes in a minute
 	if c.origin["metrics-listen"] == "" {
 		c.settings.MetricsListen = ""
 	}
