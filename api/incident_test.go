@@ -122,7 +122,7 @@ func TestIncidentRefusals(t *testing.T) {
 	h := local(t)
 	i := h.open(outage)
 	at := "/v1/incidents/" + i.ID.String()
-	h.act("", "/v1/incidents", outage).want(403, "person_unknown")
+	h.act("", "/v1/incidents", outage).want(401, "unauthenticated")
 	h.act("某人", "/v1/incidents", `{"as":"it_dept","scenario":"9.9","title":"x"}`).want(422, "scenario_unknown")
 	h.act("某人", "/v1/incidents", `{"as":"king","scenario":"5.1.1","title":"x"}`).want(422, "office_unknown")
 	h.act("某人", "/v1/incidents", `{"as":"it_dept","scenario":"5.1.1","title":"x","bank":"open","parent_account":"1"}`).want(422, "parent_account_unknown")

@@ -260,7 +260,7 @@ func (s *server) postAction(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := incident.Action{IncidentID: a.id, Text: a.form.text("text", mostWords), Owner: a.form.text("owner", mostPerson), DueOn: a.form.dayIf("due_on")}
+	order := incident.Action{IncidentID: a.id, Text: a.form.text("text", mostWords), Owner: a.form.text("owner", mostSigner), DueOn: a.form.dayIf("due_on")}
 	if order.DueOn == "" && a.form.wrong.count == 0 {
 		a.form.fault(true, "due_on", "field_missing", "缺少必填项：due_on")
 	}

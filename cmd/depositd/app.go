@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -30,13 +32,17 @@ type app struct {
 	keeper      *reconcile.Keeper
 	refund      *refund.Desk
 	refundRules *refund.Rules
+	people      *people.Desk // of those who let somebody in; see letIn
 	incident    *incident.Desk
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
 	wakePools   chan struct{} // holds one: there may be something to do for the pools
 	wakePayer   chan struct{} // holds one: something was released
+	wakeWatch   chan struct{} // holds one: there may be a trouble
+	looked      time.Time     // for what is overdue; of the watch alone
 	digest      string        // tells the settings apart from others
+	simulated   bool          // the clock leaps: a gap of it is no time in which nobody heard
 }
 
 // schema says what a command expects of the database.
@@ -83,7 +89,7 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
 		incident: incident.NewDesk(db, plan, config.planAuthority),
 		log:      c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
-		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1)}
+		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1), wakeWatch: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
