@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -40,7 +41,7 @@ func (s *server) askerOf(c *gin.Context) (a asker, err error) {
 		return a, err
 	}
 	a.office = a.form.text("as", mostOffice)
-	return a, nil
+	return a, s.mayActAs(c, a.office)
 }
 
 // postIncident opens an incident, or a drill, by a person's word.
@@ -75,7 +76,7 @@ func (s *server) report(c *gin.Context, by string, f *form, source incident.Sour
 		f.fault(true, "reference", "field_missing", "缺少必填项：reference")
 	}
 	f.done()
-	if err := f.err(); err != nil {
+	if err := errors.Join(f.err(), s.mayActAs(c, o.Office)); err != nil {
 		return err
 	}
 	if err := s.checkAccount(o.Bank, o.ParentAccount); err != nil {
