@@ -179,6 +179,34 @@ func TestOffices(t *testing.T) {
 	h.act("科员", "/v1/incidents", outage).want(403, "office_not_held")
 }
 
+// An incident about a lot is its department's: for another one it is not there, whatever is asked.
+func TestIncidentsOfOtherDepartments(t *testing.T) {
+	h := local(t)
+	h.staff()
+	peopletest.Person(t, h.db, "采购员", "政府采购科", people.Department)
+	h.json("PUT", "/v1/lots/LC-1", lot).want(201, "") // 建设工程科
+	i := h.open(`{"as":"it_dept","scenario":"4.6.2","title":"迟到的保证金","lot":"LC-1"}`)
+	outage := h.open(outage)
+	if i.Department != "建设工程科" {
+		t.Errorf("it is the department's %s", i.Department)
+	}
+	for name, sees := range map[string]int{"科员": 2, "采购员": 1, "值班员": 2, everybody: 2} {
+		var page IncidentPage
+		h.as(name, "GET", "/v1/incidents", "", "").want(200, "").into(&page)
+		if len(page.Incidents) != sees {
+			t.Errorf("%s sees %d", name, len(page.Incidents))
+		}
+	}
+	for _, at := range []string{i.ID.String(), i.Number} {
+		for _, of := range []string{"", "/timeline", "/export.html", "/export.xlsx", "/files/0000000000002"} {
+			h.as("采购员", "GET", "/v1/incidents/"+at+of, "", "").want(404, "incident_unknown")
+		}
+		h.act("采购员", "/v1/incidents/"+at+"/notes", `{"as":"procurement_dept","text":"x"}`).want(404, "incident_unknown")
+	}
+	h.as("采购员", "GET", "/v1/incidents/"+outage.Number, "", "").want(200, "")
+	h.act("采购员", "/v1/incidents", `{"as":"procurement_dept","scenario":"4.6.2","title":"x","lot":"LC-1"}`).want(404, "lot_unknown")
+}
+
 // The platform reports under a reference; a drill bears its mark wherever it is shown, and freezes nothing.
 func TestPlatformReportsAndDrills(t *testing.T) {
 	h := local(t)
