@@ -100,7 +100,10 @@ func (p *Plan) condition(t *Trigger) string {
 // gap tells why no level fits: the whole system that is down for two to four hours stands in none (ambiguity A3).
 func (p *Plan) gap(s Scope, since, next time.Duration) string {
 	why := fmt.Sprintf("%s，已持续 %s，尚未超过 %s：预案对此没有规定级别", s.Chinese(), Lasted(since), Lasted(next))
-	if s != Whole {
+	switch {
+	case next <= 0:
+		return fmt.Sprintf("%s，已持续 %s：预案对此没有规定级别", s.Chinese(), Lasted(since))
+	case s != Whole:
 		return why
 	}
 	began := time.Unix(0, 0)

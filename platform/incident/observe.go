@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
-	"depositd/platform/deposit"
 )
 
 // Sign is what a detector sees: the whole of it, each time it looks. One incident is open for its scenario, code and subject.
@@ -299,9 +298,9 @@ func (d *Desk) planOf(ctx context.Context, r sqldb.Reader, i *Incident) (*Plan, 
 	if err != nil {
 		return nil, err
 	}
-	p, err := ParsePlan(body)
+	p, err := storedPlan(body)
 	if err != nil {
-		return nil, fmt.Errorf("the plan of %s: %w", i.Number, errors.New(deposit.AsRefusal(err).Text))
+		return nil, fmt.Errorf("the plan of %s: %w", i.Number, err)
 	}
 	d.older.Store(i.PlanDigest, p)
 	return p, nil

@@ -58,7 +58,7 @@ func TestList(t *testing.T) {
 		for _, s := range scenarios {
 			h.report(s.id)
 		}
-		drill, yes := incident.Order{Scenario: "4.3.1", Title: "演练", Drill: true, Source: incident.FromPerson}, true
+		drill, yes := incident.Order{Scenario: "4.3.1", Title: "演练", LotID: 7, Department: "政府采购科", Drill: true, Source: incident.FromPerson}, true
 		_, err := h.Report(ctx, "值班员", drill)
 		h.ok(err)
 		var all []string
@@ -80,7 +80,7 @@ func TestList(t *testing.T) {
 			q    incident.Query
 			want int
 		}{{incident.Query{Scenario: "4.3.1"}, 2}, {incident.Query{Drill: &yes}, 1}, {incident.Query{Open: true}, 11}, {incident.Query{State: incident.Recovered}, 0},
-			{incident.Query{Bank: "lcyh"}, 10}, {incident.Query{Source: incident.FromService}, 0}, {incident.Query{Level: "level_1"}, 0}} {
+			{incident.Query{Bank: "lcyh"}, 10}, {incident.Query{Source: incident.FromService}, 0}, {incident.Query{Level: "level_1"}, 0}, {incident.Query{Within: []string{"", "建设工程科"}}, 10}} {
 			page, _, err := h.List(ctx, c.q)
 			if h.ok(err); len(page) != c.want {
 				t.Errorf("%+v: %d", c.q, len(page))
