@@ -34,6 +34,11 @@ func (p *player) letIn(ctx context.Context, a *app) error {
 	if err := a.letIn(); err != nil {
 		return err
 	}
+	for i := range departments {
+		if err := a.people.AddDepartment(ctx, "demo", departments[i].name); err != nil {
+			return err
+		}
+	}
 	for i, who := range demoPeople {
 		order := people.Order{Name: who.name, Staff: fmt.Sprintf("YS%03d", i+1), Roles: []people.Role{who.role}}
 		if who.department >= 0 {

@@ -38,6 +38,7 @@ func each(t *testing.T, rules people.Rules, test func(h *house)) {
 		var err error
 		h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), rules)
 		h.must(err)
+		h.must(h.desk.AddDepartment(ctx, "系统管理员", "建设工程科"))
 		test(h)
 	})
 }

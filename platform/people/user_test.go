@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,6 +131,28 @@ func TestOneAccountAPerson(t *testing.T) {
 		h.refused(err, "department_missing")
 		_, _, err = h.desk.Add(ctx, "系统管理员", people.Order{Name: "甲", Staff: "1", Roles: []people.Role{people.Platform}})
 		h.refused(err, "role_unknown")
+	})
+}
+
+// Accounts belong to the departments there are.
+func TestDepartments(t *testing.T) {
+	each(t, people.Rules{}, func(h *house) {
+		h.must(h.desk.AddDepartment(ctx, "系统管理员", "政府采购科"))
+		h.must(h.desk.AddDepartment(ctx, "系统管理员", "政府采购科")) // said again
+		for _, wrong := range []string{"", " 科", "科\n", string(make([]rune, 65))} {
+			h.refused(h.desk.AddDepartment(ctx, "系统管理员", wrong), "department_malformed")
+		}
+		all, err := h.desk.Departments(ctx)
+		if err != nil || !slices.Equal(all, []string{"建设工程科", "政府采购科"}) {
+			t.Errorf("departments %v (%v)", all, err)
+		}
+		_, _, err = h.desk.Add(ctx, "系统管理员", people.Order{Name: "甲", Staff: "1", Department: "建设科", Roles: []people.Role{people.Department}})
+		h.refused(err, "department_unknown")
+		u, _ := h.asked("乙", people.Department)
+		_, err = h.desk.Ask(ctx, "系统管理员", u.ID, u.Version, people.Order{Department: "建设科", Roles: []people.Role{people.Department}})
+		h.refused(err, "department_unknown")
+		_, err = h.desk.Ask(ctx, "系统管理员", u.ID, u.Version, people.Order{Department: "政府采购科", Roles: []people.Role{people.Department}})
+		h.must(err)
 	})
 }
 
