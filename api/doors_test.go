@@ -143,3 +143,36 @@ func TestSetupComesFirst(t *testing.T) {
 		delete(h.entered, everybody)
 	}
 }
+
+// A file comes from the bank by its seal, or is brought by somebody who may; a bank that does not seal is nobody, and another
+// token is none for it.
+func TestStatementsAreBrought(t *testing.T) {
+	h := local(t)
+	file := []byte(statement)
+	send := func(bank, name string, role Role) *answer {
+		t.Helper()
+		request := httptest.NewRequest("POST", "/v1/banks/"+bank+"/statements", bytes.NewReader(file))
+		h.stands(request, name, role)
+		return h.play(request)
+	}
+	send("open", "nobody", "").want(401, "unauthenticated")
+	send("line", "nobody", "").want(401, "unauthenticated")
+	send("open", "checker", people.FinanceChecker).want(403, "role_missing")
+	send("open", "platform", people.Platform).want(403, "role_missing")
+	send("open", "statements", people.Statements).want(201, "")
+	send("open", "maker", people.FinanceMaker).want(200, "") // the same file
+	if h.count("message_parts") != 1 {
+		t.Error("a stranger's file was kept")
+	}
+}
+
+// A department lists its own lots, under its own name.
+func TestListsAreOnesOwn(t *testing.T) {
+	h := local(t)
+	for name, status := range map[string]int{department: 422, "政府采购科": 403} {
+		request := httptest.NewRequest("POST", "/v1/refund-lists", strings.NewReader(listBody(name, "", lineOf(0))))
+		request.Header.Set("Content-Type", jsonType)
+		h.stands(request, "department", people.Department)
+		h.play(request).want(status, map[int]string{422: "list_refused", 403: "department_foreign"}[status])
+	}
+}
