@@ -19,13 +19,13 @@ var demoPeople = []struct {
 	department int // of departments; -1: none
 	role       people.Role
 }{
-	{"综合科经办", -1, people.FinanceMaker},
-	{"综合科复核", -1, people.FinanceChecker},
-	{"分管领导", -1, people.Leader},
-	{"建设工程科科员", 0, people.Department},
-	{"审计员", -1, people.Auditor},
-	{"系统管理员", -1, people.SystemAdmin},
-	{"安全管理员", -1, people.SecurityAdmin},
+	{"周敏", -1, people.FinanceMaker},
+	{"吴刚", -1, people.FinanceChecker},
+	{"郑宏", -1, people.Leader},
+	{"孙洁", 0, people.Department},
+	{"钱诚", -1, people.Auditor},
+	{"冯远", -1, people.SystemAdmin},
+	{"韩静", -1, people.SecurityAdmin},
 }
 
 // letIn makes the accounts, and the token with which the trading platform and the banks' files come in.
