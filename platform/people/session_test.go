@@ -89,6 +89,23 @@ func TestSessionFollowsItsAccount(t *testing.T) {
 	})
 }
 
+// A session that has ended between two looks at it goes on in no other: not after a logout, not once its account is disabled.
+func TestEndedSessionGoesNowhere(t *testing.T) {
+	h := local(t, people.Rules{PasswordAlone: true})
+	u := h.granted("张三", people.Department)
+	_, s := h.in("张三")
+	h.must(h.desk.Logout(ctx, s))
+	_, _, err := h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
+	h.refused(err, "unauthenticated")
+	_, _, err = h.desk.ChangePassword(ctx, s, password, another, office)
+	h.refused(err, "unauthenticated")
+	_, s = h.in("张三")
+	_, err = h.desk.Move(ctx, "系统管理员", u.ID, u.Version, "disable")
+	h.must(err)
+	_, _, err = h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
+	h.refused(err, "unauthenticated")
+}
+
 // A login makes a cookie of its own and ends the session that the browser had; a step-up changes the cookie.
 func TestSessionIsNotFixed(t *testing.T) {
 	h := local(t, people.Rules{PasswordAlone: true})
