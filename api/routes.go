@@ -148,6 +148,8 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/session/password", []Role{LoggedIn}, s.postPassword, jsonType, maxDoor, shortly},
 		{"POST", "/v1/session/factor", []Role{LoggedIn}, s.postFactor, "", 0, shortly},
 		{"POST", "/v1/session/factor/confirm", []Role{LoggedIn}, s.confirmFactor, jsonType, maxDoor, shortly},
+		{"GET", "/v1/departments", []Role{LoggedIn}, s.getDepartments, "", 0, shortly},
+		{"POST", "/v1/departments", system, s.postDepartment, jsonType, maxDoor, shortly},
 		{"GET", "/v1/users", watchers, s.getUsers, "", 0, shortly},
 		{"POST", "/v1/users", system, s.postUser, jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/roles", system, s.askRoles, jsonType, maxDoor, shortly},

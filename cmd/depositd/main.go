@@ -56,6 +56,7 @@ type program struct {
 	Config     configCmd     `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`
 	Doctor     doctorCmd     `cmd:"" help:"检查运行环境，逐项说明问题与处理办法"`
 	Version    versionCmd    `cmd:"" help:"打印版本"`
+	Department departmentCmd `cmd:"" help:"科室：增加、列表"`
 }
 
 const description = `depositd：公共资源交易中心投标保证金到账核对服务。
