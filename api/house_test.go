@@ -213,6 +213,9 @@ func (h *house) send(method, target string, body []byte, header ...string) *answ
 // held plays a request and holds both to the document.
 func (h *house) held(request *http.Request, body []byte) *answer {
 	h.t.Helper()
+	if request.Method == http.MethodPost && request.Header.Get(idempotencyKey) == "" {
+		request.Header.Set(idempotencyKey, "test-"+sqldb.NewID().String())
+	}
 	got := h.play(request)
 	if err := hold(request, body, got); err != nil {
 		h.t.Error(err)

@@ -19,6 +19,8 @@ import (
 type meters struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+
+	unbelieved *prometheus.CounterVec
 }
 
 // newMeters registers the measures; cmd serves them on a listener of their own.
@@ -28,13 +30,15 @@ func (s *server) newMeters() (*meters, error) {
 			Help: "Requests answered, by route and status."}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "depositd_http_request_seconds",
 			Help: "How long requests took, by route.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"method", "route"}),
+		unbelieved: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "depositd_bank_messages_unbelieved_total",
+			Help: "Messages whose sender did not prove to be the bank, by the reason."}, []string{"reason"}),
 	}
 	if s.Metrics == nil {
 		return m, nil
 	}
 	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "depositd_judge_backlog_age_seconds",
 		Help: "How long the oldest of the entries judged next has waited for its verdict; -1 when the database does not answer."}, s.backlogSeconds)
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, backlog} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.unbelieved, backlog} {
 		if err := s.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -91,7 +91,7 @@ type FindingMoved struct {
 }
 
 // moveFinding lets a person explain, settle or reopen a finding; which acts there are, the machine knows.
-func (s *server) moveFinding(c *gin.Context) error {
+func (s *server) moveFinding(c *gin.Context, seen int64) error {
 	id, err := idParam(c)
 	if err != nil {
 		return err
@@ -100,15 +100,16 @@ func (s *server) moveFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	act, version, note := f.text("act", mostNumber), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.text("act", mostNumber), strings.TrimSpace(f.text("note", mostNote))
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), id, version, act, note); err != nil {
+	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), id, seen, act, note); err != nil {
 		return err
 	}
 	s.Judge() // a contradiction that is settled sets its credit free
-	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: version + 1})
+	tag(c, seen+1)
+	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: seen + 1})
 	return nil
 }

@@ -44,6 +44,7 @@ func (s *server) answerFreeze(c *gin.Context, status int, f platform.Freeze) err
 	if err != nil {
 		return err
 	}
+	tag(c, f.Version)
 	c.JSON(status, told[0])
 	return nil
 }
@@ -90,17 +91,17 @@ func (s *server) getFreezes(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) liftFreeze(c *gin.Context) error {
+func (s *server) liftFreeze(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	version, note := f.number("version"), f.text("note", mostNote)
+	note := f.text("note", mostNote)
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	lifted, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, version, note)
+	lifted, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, seen, note)
 	if err != nil {
 		return err
 	}

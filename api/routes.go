@@ -51,6 +51,9 @@ const (
 	maxFile    = incident.MostFile
 )
 
+// revealers may see account numbers whole.
+var revealers = []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor}
+
 const jsonType = "application/json"
 
 // How long a request may take. A slow sender loses its connection then, and one that waits for the database is told to
@@ -76,13 +79,16 @@ func (s *server) routes() []Route {
 		{"POST", "/v1/platform/events", machine, s.postEvent, jsonType, maxOrder, shortly},
 		{"GET", "/v1/reports/:day", readers, s.getReport, "", 0, awhile},
 		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
-		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
+		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, matched(s.moveFinding), jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
 		{"GET", "/v1/webhook-deliveries", []Role{people.ITOperator, people.Leader, people.Auditor}, s.getDeliveries, "", 0, shortly},
 		{"POST", "/v1/webhook-deliveries/:id/resend", []Role{people.ITOperator, people.Leader}, s.resendDelivery, jsonType, maxOrder, shortly},
+		{"POST", "/v1/credits/:id/reveal", revealers, s.reveal(s.Reconcile.Reveal), jsonType, maxOrder, shortly},
 		{"GET", "/v1/pools", pools, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
+		{"GET", "/v1/docs", []Role{Public}, s.getDocs, "", 0, shortly},
+		{"GET", "/v1/docs.css", []Role{Public}, s.getDocsStyle, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
 		{"GET", "/version", []Role{Public}, s.getVersion, "", 0, shortly},
@@ -104,25 +110,27 @@ func (s *server) refundRoutes(readers []Role) []Route {
 		{"GET", "/v1/refunds/proposals", readers, s.getProposals, "", 0, awhile},
 		{"GET", "/v1/refunds/due", readers, s.getDue, "", 0, awhile},
 		{"GET", "/v1/refunds/:id", readers, s.getRefund, "", 0, shortly},
-		{"POST", "/v1/refunds/:id/moves", finance, s.moveRefund, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refunds/:id/reveal", revealers, s.reveal(s.Refund.RevealPayee), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refunds/:id/moves", finance, matched(s.moveRefund), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-hand-payments", finance, s.postHandPayment, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches", maker, s.postBatches, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-batches", readers, s.getBatches, "", 0, shortly},
 		{"GET", "/v1/refund-batches/:id", readers, s.getBatch, "", 0, shortly},
 		{"GET", "/v1/refund-batches/:id/diagnosis", readers, s.getBatchDiagnosis, "", 0, awhile},
-		{"POST", "/v1/refund-batches/:id/check", checker, s.checkBatch, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(s.releaseBatch), jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/check", checker, matched(s.checkBatch), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(matched(s.releaseBatch)), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/take-out", finance, matched(s.takeOut), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
 		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-dispositions", readers, s.getDispositions, "", 0, shortly},
-		{"POST", "/v1/refund-dispositions/:id/moves", signers, s.moveDisposition, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-dispositions/:id/moves", signers, matched(s.moveDisposition), jsonType, maxOrder, shortly},
 		{"POST", "/v1/payee-changes", lists, s.postChange, jsonType, maxOrder, shortly},
 		{"GET", "/v1/payee-changes", readers, s.getChanges, "", 0, shortly},
-		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), s.moveChange, jsonType, maxOrder, shortly},
+		{"POST", "/v1/payee-changes/:id/reveal", revealers, s.reveal(s.Refund.RevealChange), jsonType, maxOrder, shortly},
+		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), matched(s.moveChange), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
-		{"POST", "/v1/refund-freezes/:id/lift", signers, s.liftFreeze, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", signers, matched(s.liftFreeze), jsonType, maxOrder, shortly},
 	}
 }
 
@@ -199,6 +207,9 @@ func checkRoutes(routes []Route) error {
 // checkType refuses a JSON body that does not say that it is one, and a form where a bank's raw file belongs: curl -F
 // would wrap it.
 func (r *Route) checkType(request *http.Request) error {
+	if coding := request.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return problem(http.StatusUnsupportedMediaType, "content_encoding", "请勿压缩请求内容：请去掉 Content-Encoding 后重发") // what is small packed can be anything unpacked
+	}
 	said, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
 	switch {
 	case r.Accepts != "" && (err != nil || said != r.Accepts):

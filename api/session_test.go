@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform/people"
 )
 
@@ -252,7 +253,10 @@ func TestNoMassAssignment(t *testing.T) {
 		body, _ := json.Marshal(foreign)
 		method, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{number}", "LC-1", "{id}", "0000000000002", "{action}", "0000000000004").Replace(path)
-		got := h.play(h.asWhoMay(method, path, body))
+		request := h.asWhoMay(method, path, body)
+		request.Header.Set(idempotencyKey, "mass-"+sqldb.NewID().String())
+		request.Header.Set("If-Match", versionOf(1))
+		got := h.play(request)
 		var p Problem
 		got.into(&p)
 		refused := map[string]bool{}

@@ -189,3 +189,8 @@ func BooksOn(ctx context.Context, r sqldb.Reader, day deposit.Day) ([]Book, erro
 func MessageByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (StoredMessage, error) {
 	return messages.One(ctx, r, "WHERE id = ?", id)
 }
+
+// MessageByExternalID gives the key of the message that came first under an id of its sender.
+func MessageByExternalID(ctx context.Context, r sqldb.Reader, bank, externalID string) (sqldb.ID, error) {
+	return sqldb.Value[sqldb.ID](ctx, r, "SELECT id FROM messages WHERE bank = ? AND external_id = ?", bank, externalID)
+}

@@ -93,10 +93,6 @@ func payoutName(b *Bank) string {
 // Describe prints the set with every default filled in, as a banks.yaml that means the same. Of keys it tells the files
 // and the lengths, never what they are.
 func (s *Set) Describe() string {
-	type sealText struct {
-		Scheme Scheme   `yaml:"scheme"`
-		Keys   []string `yaml:"keys,omitempty"`
-	}
 	type callText struct {
 		URL        string `yaml:"url"`
 		Timeout    string `yaml:"timeout"`
@@ -133,7 +129,7 @@ func (s *Set) Describe() string {
 	comments := yaml.CommentMap{}
 	for i, b := range s.banks {
 		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, payoutName(b), strings.ToLower(string(b.Posting)), "", "", b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
-			sealText{b.Seal.Scheme, b.Seal.Files}, nil, b.Drop.Payouts, b.Drop.Results, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
+			sealTextOf(b.Seal), nil, b.Drop.Payouts, b.Drop.Results, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			banks[i].Call = &callText{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
 		}
@@ -143,8 +139,10 @@ func (s *Set) Describe() string {
 		if b.ResendWithin > 0 {
 			banks[i].Resend = b.ResendWithin.String()
 		}
-		for k, key := range b.Seal.keys {
-			comments[fmt.Sprintf("$.banks[%d].seal.keys[%d]", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(len(key)) + " 字节，内容已隐去")}
+		for k, key := range b.Seal.Keys {
+			if key.proof != nil {
+				comments[fmt.Sprintf("$.banks[%d].seal.keys[%d].file", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(key.proof.bits()) + " 位，内容已隐去")}
+			}
 		}
 	}
 	text, err := yaml.MarshalWithOptions(map[string]any{"banks": banks}, yaml.WithComment(comments), yaml.IndentSequence(true))
@@ -152,4 +150,30 @@ func (s *Set) Describe() string {
 		return err.Error() // strings and lists of strings always print
 	}
 	return string(text)
+}
+
+// keyText and sealText are a seal as banks.yaml writes it.
+type keyText struct {
+	ID    string      `yaml:"id"`
+	File  string      `yaml:"file"`
+	From  deposit.Day `yaml:"from,omitempty"`
+	Until deposit.Day `yaml:"until,omitempty"`
+}
+
+type sealText struct {
+	Scheme Scheme    `yaml:"scheme"`
+	Keys   []keyText `yaml:"keys,omitempty"`
+	Pins   []string  `yaml:"client_pins,omitempty"`
+	From   []string  `yaml:"from,omitempty"`
+}
+
+func sealTextOf(s Seal) sealText {
+	text := sealText{Scheme: s.Scheme, Pins: s.Door.Pins}
+	for _, key := range s.Keys {
+		text.Keys = append(text.Keys, keyText{key.ID, key.File, key.From, key.Until})
+	}
+	for _, from := range s.Door.From {
+		text.From = append(text.From, from.String())
+	}
+	return text
 }

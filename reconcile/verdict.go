@@ -35,6 +35,7 @@ const (
 	AdviceDelayed   Code = "ADVICE_DELAYED"
 	BalanceMismatch Code = "BALANCE_MISMATCH"
 	ChainBroken     Code = "CHAIN_BROKEN"
+	MessageReused   Code = "MESSAGE_REUSED"
 	Violated        Code = "INVARIANT_VIOLATED"
 )
 
@@ -109,6 +110,7 @@ var meanings = map[Code]meaning{
 	AdviceDelayed:   {"通知迟到", IT, false},
 	BalanceMismatch: {"余额不平", Finance, false},
 	ChainBroken:     {"期初与上日期末不符", Finance, false},
+	MessageReused:   {"报文编号重用", IT, false},
 	Violated:        {"内部校验不通过", IT, false},
 
 	PoolExhausted:       {"子账号已用完", IT, false},
@@ -159,7 +161,7 @@ func RefundCodes() []Code { return slices.Clone(refundCodes) }
 func PoolCodes() []Code { return slices.Clone(poolCodes) }
 
 // codes lists every verdict and finding, in the order in which reports tell them.
-var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{Violated})
+var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{MessageReused, Violated})
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -135,33 +136,33 @@ func readCursor(s string) (deposit.Day, sqldb.ID, error) {
 
 // CreditView is a credit with its verdict, its sightings and its history.
 type CreditView struct {
-	ID            sqldb.ID       `json:"id"`
-	Bank          string         `json:"bank"`
-	ParentAccount string         `json:"parent_account"`
-	SubAccount    string         `json:"sub_account"`
-	BookingDate   deposit.Day    `json:"booking_date"`
-	BookedAt      time.Time      `json:"booked_at"`
-	Serial        string         `json:"bank_serial"`
-	SerialSeq     int            `json:"serial_seq"`
-	Direction     bank.Direction `json:"direction"`
-	Reversal      bool           `json:"reversal"`
-	ReversalOf    string         `json:"reversal_of"`
-	Amount        deposit.Fen    `json:"amount"`
-	PayerName     string         `json:"payer_name"`
-	PayerAccount  string         `json:"payer_account"`
-	PayerBank     string         `json:"payer_bank"`
-	PayerBankCode string         `json:"payer_bank_code"`
-	Remark        string         `json:"remark"`
-	Verdict       Code           `json:"verdict"` // "" while it waits to be judged, and for debits
-	Reasons       []Code         `json:"reasons"`
-	Lot           string         `json:"lot"`
-	Bidder        string         `json:"bidder"`
-	Counted       deposit.Fen    `json:"counted"` // what of it counts towards the deposit
-	SuggestedLot  string         `json:"suggested_lot"`
-	Suggested     string         `json:"suggested_bidder"`
-	Sightings     []SightingView `json:"sightings"`
-	Conflicts     []ConflictView `json:"conflicts"`
-	History       []EventView    `json:"history"`
+	ID            sqldb.ID        `json:"id"`
+	Bank          string          `json:"bank"`
+	ParentAccount string          `json:"parent_account"`
+	SubAccount    string          `json:"sub_account"`
+	BookingDate   deposit.Day     `json:"booking_date"`
+	BookedAt      time.Time       `json:"booked_at"`
+	Serial        string          `json:"bank_serial"`
+	SerialSeq     int             `json:"serial_seq"`
+	Direction     bank.Direction  `json:"direction"`
+	Reversal      bool            `json:"reversal"`
+	ReversalOf    string          `json:"reversal_of"`
+	Amount        deposit.Fen     `json:"amount"`
+	PayerName     string          `json:"payer_name"`
+	PayerAccount  deposit.Account `json:"payer_account"` // masked; Reveal gives all of it
+	PayerBank     string          `json:"payer_bank"`
+	PayerBankCode string          `json:"payer_bank_code"`
+	Remark        string          `json:"remark"`
+	Verdict       Code            `json:"verdict"` // "" while it waits to be judged, and for debits
+	Reasons       []Code          `json:"reasons"`
+	Lot           string          `json:"lot"`
+	Bidder        string          `json:"bidder"`
+	Counted       deposit.Fen     `json:"counted"` // what of it counts towards the deposit
+	SuggestedLot  string          `json:"suggested_lot"`
+	Suggested     string          `json:"suggested_bidder"`
+	Sightings     []SightingView  `json:"sightings"`
+	Conflicts     []ConflictView  `json:"conflicts"`
+	History       []EventView     `json:"history"`
 }
 
 // SightingView tells where the credit was seen.
@@ -193,14 +194,14 @@ type EventView struct {
 func (d *Desk) Credit(ctx context.Context, id sqldb.ID) (*CreditView, error) {
 	e, err := bank.EntryByID(ctx, d.db, id)
 	if errors.Is(err, sqldb.ErrNone) {
-		return nil, deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账")
+		return nil, noCredit()
 	}
 	if err != nil {
 		return nil, err
 	}
 	v := &CreditView{ID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, BookedAt: e.BookedAt,
 		Serial: e.Serial, SerialSeq: e.SerialSeq, Direction: e.Direction, Reversal: e.Reversal == bank.Reverses, ReversalOf: e.ReversalOf, Amount: e.Amount,
-		PayerName: e.PayerName, PayerAccount: e.PayerAccount, PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
+		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
 		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
 	return v, errors.Join(d.viewVerdict(ctx, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
 }
@@ -233,9 +234,20 @@ func (d *Desk) viewSightings(ctx context.Context, v *CreditView) error {
 	}
 	against, err := bank.ConflictsOf(ctx, d.db, []sqldb.ID{v.ID})
 	for _, c := range against {
-		v.Conflicts = append(v.Conflicts, ConflictView{name[c.Source], c.FileID, c.SeenAt, c.Fields, c.Content})
+		v.Conflicts = append(v.Conflicts, ConflictView{name[c.Source], c.FileID, c.SeenAt, c.Fields, maskedContent(c.Content)})
 	}
 	return err
+}
+
+// maskedContent is what a contradiction says, its account masked; "" of one that was too long to be kept whole.
+func maskedContent(content string) string {
+	said := map[string]string{}
+	if json.Unmarshal([]byte(content), &said) != nil {
+		return ""
+	}
+	said["payer_account"] = deposit.MaskAccount(said["payer_account"])
+	text, _ := json.Marshal(said) // texts: never fails
+	return string(text)
 }
 
 func (d *Desk) viewHistory(ctx context.Context, v *CreditView) error {

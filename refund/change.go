@@ -133,6 +133,15 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 	return p, err
 }
 
+// changeByID reads one change; NotFound "change_unknown".
+func changeByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (PayeeChange, error) {
+	p, err := changes.One(ctx, r, "WHERE id = ?", id)
+	if errors.Is(err, sqldb.ErrNone) {
+		return p, deposit.Refuse(deposit.NotFound, "change_unknown", "没有这项收款账户变更")
+	}
+	return p, err
+}
+
 // changeSigners is the column that each step of a change is signed in.
 var changeSigners = map[string]string{"review": "reviewed_by", "approve": "approved_by", "confirm": "confirmed_by"}
 
@@ -140,11 +149,7 @@ var changeSigners = map[string]string{"review": "reviewed_by", "approve": "appro
 // the cooling-off time begins. Nobody signs twice. Whoever has a doubt may refuse it at any time.
 func (d *Desk) MoveChange(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) (p PayeeChange, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		p, err = changes.One(ctx, tx, "WHERE id = ?", id)
-		if errors.Is(err, sqldb.ErrNone) {
-			return deposit.Refuse(deposit.NotFound, "change_unknown", "没有这项收款账户变更")
-		}
-		if err != nil {
+		if p, err = changeByID(ctx, tx, id); err != nil {
 			return err
 		}
 		next, err := ChangeMoves.Next(p.State, act)

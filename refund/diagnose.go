@@ -93,20 +93,20 @@ type CorrectedList struct {
 
 // CorrectedLine is one line of it.
 type CorrectedLine struct {
-	Credit        sqldb.ID    `json:"credit"`
-	Bank          string      `json:"bank"`
-	Day           deposit.Day `json:"booking_date"`
-	Serial        string      `json:"bank_serial"`
-	Lot           string      `json:"lot"`
-	Bidder        string      `json:"bidder"`
-	Amount        deposit.Fen `json:"amount"`
-	Cause         Cause       `json:"cause"`
-	PayeeName     string      `json:"payee_name"`
-	PayeeAccount  string      `json:"payee_account"`
-	PayeeBank     string      `json:"payee_bank"`
-	PayeeBankCode string      `json:"payee_bank_code"`
-	Replaces      string      `json:"replaces"` // the serial of the line that failed
-	Correct       string      `json:"correct"`  // what has to be corrected first; "": nothing
+	Credit        sqldb.ID        `json:"credit"`
+	Bank          string          `json:"bank"`
+	Day           deposit.Day     `json:"booking_date"`
+	Serial        string          `json:"bank_serial"`
+	Lot           string          `json:"lot"`
+	Bidder        string          `json:"bidder"`
+	Amount        deposit.Fen     `json:"amount"`
+	Cause         Cause           `json:"cause"`
+	PayeeName     string          `json:"payee_name"`
+	PayeeAccount  deposit.Account `json:"payee_account"`
+	PayeeBank     string          `json:"payee_bank"`
+	PayeeBankCode string          `json:"payee_bank_code"`
+	Replaces      string          `json:"replaces"` // the serial of the line that failed
+	Correct       string          `json:"correct"`  // what has to be corrected first; "": nothing
 }
 
 // Diagnose puts together what is on record of a batch, tells failures of the bank's from our own by it, and makes the list that
@@ -338,7 +338,7 @@ func (g *diagnosing) again(ctx context.Context) error {
 
 func correctedLine(l *Line, receipt *reconcile.Receipt) CorrectedLine {
 	c := CorrectedLine{Credit: l.EntryID, Bank: l.Bank, Day: receipt.Entry.BookingDate, Serial: receipt.Entry.Serial, Lot: receipt.Lot.Number, Bidder: receipt.Bid.Bidder, Amount: l.Amount,
-		Cause: l.Cause, PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount, PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
+		Cause: l.Cause, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
 	if l.State == Returned || aboutPayee(l) {
 		c.Correct = "请与投标人核对收款户名、账号、开户行与联行号；与付款账户不同的，先办理收款账户变更审批，再按新账户提交"
 	}

@@ -196,13 +196,22 @@ func (x *examination) ground(c *complaint, o *Order, r *reconcile.Receipt) (Grou
 	return Ground{}, false
 }
 
+// accountMeant is the account that an order names. The payer's as people are shown it, masked, means the payer's: a list that
+// was made of what the console shows goes back to where the money came from.
+func accountMeant(ordered, payer string) string {
+	if ordered == "" || ordered == deposit.MaskAccount(payer) {
+		return payer
+	}
+	return ordered
+}
+
 // draft is the line as it would be stored.
 func (x *examination) draft(o *Order, r *reconcile.Receipt, g Ground) Line {
 	e := &r.Entry
 	id := sqldb.NewID()
 	l := Line{ID: id, Serial: bank.PaySerial(id), EntryID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount,
 		LotID: r.Lot.ID, BidID: r.Bid.ID, Department: x.list.Department, Cause: g.Cause, Amount: o.Amount, Channel: ByBank,
-		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: orElse(o.PayeeAccount, e.PayerAccount),
+		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: accountMeant(o.PayeeAccount, e.PayerAccount),
 		PayeeBank: orElse(o.PayeeBank, e.PayerBank), PayeeBankCode: orElse(o.PayeeBankCode, e.PayerBankCode),
 		State: Draft, Version: 1, MadeAt: x.now}
 	if l.Amount == 0 {

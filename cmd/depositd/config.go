@@ -36,6 +36,12 @@ type Settings struct {
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
 	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
 	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
+	TLSCert          string   `name:"tls-cert" placeholder:"FILE" help:"HTTP 接口的证书（PEM，含中间证书）；缺省不加密，由前置代理加密"`
+	TLSKey           string   `name:"tls-key" placeholder:"FILE" help:"证书的私钥"`
+	ClientCA         string   `name:"client-ca" placeholder:"FILE" help:"签发客户端证书的机构（PEM）；缺省只按 banks.yaml 的指纹认定"`
+	ClientCertHeader string   `placeholder:"NAME" help:"可信反向代理转交客户端证书的请求头（PEM，百分号编码）；缺省不认"`
+	RatePerCaller    int      `default:"200" placeholder:"N" help:"每个来源地址（本机除外）每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
+	RateOverall      int      `default:"2000" placeholder:"N" help:"全部来源每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
 	SecretKeyFile    string   `name:"secret-key-file" placeholder:"FILE" help:"封存动态口令的密钥文件；缺省为银行清单旁的 secret.key，没有则生成；各副本须用同一文件"`
 	PasswordPolicy   string   `name:"password-policy" default:"dengbao" placeholder:"dengbao|asvs" help:"密码规则：dengbao 等保三级（复杂度、90 天更换），asvs 只看长度与常见密码"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`

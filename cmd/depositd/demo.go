@@ -32,7 +32,7 @@ type demoBank struct {
 }
 
 // demoBanks are two banks of different dialects, and one that is called as well: it opens the numbers of its pool and pays back. What
-// the files say of them is the service's knowledge, this the banks' own.
+// demoBanksFile says of them is the service's knowledge, this the banks' own.
 var demoBanks = [3]demoBank{
 	{"luxi", "3705018860000000123", 12_860_000_00, false},
 	{"open", "6550100000000000017", 8_417_306_52, true},
@@ -62,10 +62,7 @@ banks:
     seal:
       scheme: hmac-sha256
       keys: [open.key]
-`
-
-// calledBankFile is the bank that is called, with where.
-const calledBankFile = `  - code: yunhe
+  - code: yunhe
     name: 运河示例银行
     adapter: gseries
     statement: delimited
@@ -101,16 +98,16 @@ func (d *demoCmd) Run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = line.Close() }()
-	key, err := writeDemoBanks(folder, demoBanksFile+fmt.Sprintf(calledBankFile, line.Addr()))
+	key, err := writeDemoBanks(folder, line.Addr().String())
 	if err != nil {
-		return err
+		return errors.Join(err, line.Close())
 	}
 	p := &player{clock: &demoClock{}, keys: [3][]byte{nil, key, nil}, line: line}
 	month := newDemoMonth(d.Seed, d.Days, p)
 	p.clock.advance(month.steps[0].at)
 	c.now = p.clock.now
 	c.settings.DB, c.settings.DBPasswordFile, c.settings.Banks = sqldb.FileURL(filepath.Join(folder, "deposit.db")), "", filepath.Join(folder, "banks.yaml")
+	c.settings.RateOverall = 0 // a month of requests comes in a minute
 	if c.origin["metrics-listen"] == "" {
 		c.settings.MetricsListen = ""
 	}
@@ -131,15 +128,15 @@ func (d *demoCmd) folder() (string, error) {
 	return d.Keep, nil
 }
 
-// writeDemoBanks writes banks.yaml and a new key for the bank that signs.
-func writeDemoBanks(folder, banks string) (key []byte, err error) {
+// writeDemoBanks writes banks.yaml, with where the bank is called, and a new key for the bank that signs.
+func writeDemoBanks(folder, line string) (key []byte, err error) {
 	key = make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
 	written := []byte("whsec_" + base64.StdEncoding.EncodeToString(key) + "\n")
 	return key, errors.Join(os.WriteFile(filepath.Join(folder, "open.key"), written, 0o600),
-		os.WriteFile(filepath.Join(folder, "banks.yaml"), []byte(banks), 0o600))
+		os.WriteFile(filepath.Join(folder, "banks.yaml"), fmt.Appendf(nil, demoBanksFile, line), 0o600))
 }
 
 // show serves, plays the month, and prints what it came to.

@@ -17,7 +17,6 @@ type demoMonth struct {
 	rand    *rand.Rand
 	names   *register
 	play    *player
-	banks   int           // how many of demoBanks there are
 	days    []deposit.Day // of June, and the first three of July, on which the last lots open
 	last    int           // of days: the last one that is played, and that the report is about
 	lots    []*demoLot
@@ -74,7 +73,6 @@ const mostDays, leastDays = 21, 9
 // newDemoMonth plans the last so many working days of June from a seed.
 func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
 	m := newCalmMonth(seed, days, play)
-	m.banks = len(demoBanks)
 	m.castLots()
 	m.leaseNumbers()
 	m.announce()
@@ -90,7 +88,7 @@ func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
 
 // newCalmMonth plans the lots and the bids of those days, and nothing that happens yet.
 func newCalmMonth(seed uint64, days int, play *player) *demoMonth {
-	m := &demoMonth{rand: rand.New(rand.NewPCG(seed, 2026)), play: play, banks: called, counts: map[string]int{}} //nolint:gosec // the demonstration is to be the same each time
+	m := &demoMonth{rand: rand.New(rand.NewPCG(seed, 2026)), play: play, counts: map[string]int{}} //nolint:gosec // the demonstration is to be the same each time
 	m.names = newRegister(m.rand)
 	for day := deposit.Day("2026-06-01"); day <= "2026-07-03"; day = day.Add(1) {
 		weekday := day.Start().Weekday()
@@ -296,7 +294,7 @@ func (m *demoMonth) award(lot *demoLot) {
 func (m *demoMonth) nights() {
 	for _, day := range m.days[:m.last+1] {
 		night := day.Add(1).Start()
-		for bank := range m.banks {
+		for bank := range demoBanks {
 			m.at(night.Add(10*time.Minute), func(ctx context.Context) error { return m.play.statement(ctx, bank, day) })
 		}
 		m.at(night.Add(30*time.Minute), func(ctx context.Context) error { return m.play.night(ctx, day) })

@@ -53,7 +53,7 @@ func (r *receiver) take(w http.ResponseWriter, request *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	body, _ := io.ReadAll(request.Body)
-	if request.Method != http.MethodPost || request.Header.Get("Content-Type") != "application/json" || r.seal.Verify(request.Header.Get, body, r.now()) != nil {
+	if request.Method != http.MethodPost || request.Header.Get("Content-Type") != "application/json" || (&bank.Bank{Seal: r.seal}).Believe(bank.Envelope{Header: request.Header.Get, At: r.now()}, bytes.NewReader(body)) != nil {
 		r.strange++
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"depositd/api"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
@@ -37,6 +40,9 @@ type config struct {
 	rules            reconcile.Rules
 	nightly          cron.Schedule
 	trustedProxies   []string
+	tls              *tls.Config // nil: plain HTTP
+	clientCertHeader string      // "" is none
+	rates            api.Rates
 	secretKeyFile    string
 	doors            people.Rules
 	maxStatementSize int64
@@ -71,6 +77,16 @@ func (c *call) check() (*config, []string) {
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
 	}
+	if out.tls, err = s.tls(); err != nil {
+		wrong("tls-cert", s.TLSCert, err)
+	}
+	out.clientCertHeader = s.ClientCertHeader
+	switch {
+	case s.ClientCertHeader != "" && !headerName.MatchString(s.ClientCertHeader):
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("应为请求头的名称，如 X-Client-Cert"))
+	case s.ClientCertHeader != "" && len(s.TrustedProxy) == 0:
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("须同时用 --trusted-proxy 写明可信的代理"))
+	}
 	if policy, ok := passwordPolicies[s.PasswordPolicy]; ok {
 		out.doors.Policy = policy
 	} else {
@@ -78,6 +94,10 @@ func (c *call) check() (*config, []string) {
 	}
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
+	}
+	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
+	if s.RatePerCaller < 0 || s.RateOverall < 0 {
+		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
 	}
 	out.refundLimits = s.refundLimits(wrong)
 	if !slices.Contains(incident.Authorities(), out.planAuthority) {
@@ -88,6 +108,9 @@ func (c *call) check() (*config, []string) {
 	}
 	return out, problems
 }
+
+// headerName is the form of the name of a header.
+var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
 // passwordPolicies are what may be demanded of passwords.
 var passwordPolicies = map[string]people.Policy{"dengbao": people.Graded, "asvs": people.ASVS}

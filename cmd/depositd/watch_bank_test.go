@@ -43,6 +43,7 @@ func newStill(t *testing.T) *still {
 	t.Cleanup(func() { l.must(stop()) })
 	l.must(os.WriteFile(filepath.Join(l.folder, "banks.yaml"), fmt.Appendf(nil, lifeBanks, ", numbers: open, call: '"+address+"'"), 0o600))
 	l.app, l.base = openQuietly(t, l.folder, l.clock)
+	l.client = visit(t, l.app.db)
 	return l
 }
 

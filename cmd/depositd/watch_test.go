@@ -45,13 +45,13 @@ func newCalm(t *testing.T) *calm {
 	p := &player{clock: &demoClock{}, client: &http.Client{}}
 	c := &calm{T: t, p: p, demoMonth: newCalmMonth(7, mostDays, p)}
 	folder := sqldbtest.InMemory(t)
-	key, err := writeDemoBanks(folder, demoBanksFile)
+	key, err := writeDemoBanks(folder, "127.0.0.1:1")
 	c.must(err)
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
 	p.app, p.base = openQuietly(t, folder, p.clock.now)
 	p.client = visit(t, p.app.db)
-	for i := range c.banks {
+	for i := range demoBanks {
 		b, err := p.app.banks.Bank(demoBanks[i].code)
 		c.must(err)
 		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(7, uint64(i))), p.clock.now) //nolint:gosec // the same each time
@@ -311,7 +311,7 @@ func (c *calm) paysAstray() wanted {
 // goesDeaf: the service is away for an hour and a half; the banks push again what it did not take.
 func (c *calm) goesDeaf() wanted {
 	beat := func(ctx context.Context) { c.beat(ctx, false) }
-	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [3]banksim.Send{dead, dead} })
+	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [3]banksim.Send{dead, dead, dead} })
 	c.onDay(deafDay, "10:31:00", func(ctx context.Context) { c.p.sends = c.sends; beat(ctx) })
 	return wanted{"5.1.1", "1", reconcile.SignOutage, string(c.days[deafDay]) + " 09:00:00", incident.SideOurs,
 		map[string]string{"1/1": "1 小时 31 分钟", "1/2": "100 分钟以内", "1/4": "请 鲁西示例银行、示例开放银行 补推"}}

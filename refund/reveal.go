@@ -1,0 +1,36 @@
+package refund
+
+import (
+	"context"
+
+	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
+	"depositd/reconcile"
+)
+
+// RevealPayee gives the whole number of the account that a refund goes to, and leaves in the audit trail who read it and why.
+func (d *Desk) RevealPayee(ctx context.Context, by string, id sqldb.ID, reason string) (account deposit.Account, err error) {
+	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+		l, err := LineByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		account = deposit.Account(l.PayeeAccount)
+		return tx.Note(ctx, "refunds", id, reconcile.Revealed, reason)
+	})
+	return account, err
+}
+
+// RevealChange gives the whole number of the account that somebody wants refunds to go to, for those who hold it against the
+// evidence, and leaves in the audit trail who read it and why.
+func (d *Desk) RevealChange(ctx context.Context, by string, id sqldb.ID, reason string) (account deposit.Account, err error) {
+	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+		p, err := changeByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		account = deposit.Account(p.PayeeAccount)
+		return tx.Note(ctx, "payee_changes", id, reconcile.Revealed, reason)
+	})
+	return account, err
+}
