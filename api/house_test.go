@@ -77,8 +77,14 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t *testing.T, url, banks string) *house {
 	t.Helper()
+	return houseOn(t, url, banks, sqldbtest.Open)
+}
+
+// houseOn is newHouse on a database that is opened in a way of its own.
+func houseOn(t *testing.T, url, banks string, open func(*testing.T, string, func() time.Time) *sqldb.DB) *house {
+	t.Helper()
 	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
-	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
+	h.db = open(t, url, func() time.Time { return h.now })
 	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
 	if err != nil {
 		t.Fatal(err)
