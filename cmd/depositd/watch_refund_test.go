@@ -22,7 +22,7 @@ func TestWatchRefunds(t *testing.T) {
 		name   string
 		fate   banksim.Fate
 		word   string // what a refusal says; "": that the payee is at fault
-		away   bool // the bank cannot be dialled
+		away   bool   // the bank cannot be dialled
 		after  time.Duration
 		nights int // statements that come in between
 		frozen bool
