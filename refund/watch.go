@@ -79,6 +79,10 @@ func (d *Desk) watchUnknown(ctx context.Context, c watchedNow) ([]incident.Sign,
 	if err != nil {
 		return nil, err
 	}
+	notes, err := lastNotes(ctx, d.db, all)
+	if err != nil {
+		return nil, err
+	}
 	return d.byAccount(ctx, all, func(b *bank.Bank, a account, some []watchedLine) incident.Sign {
 		s := incident.Sign{Scenario: incident.Unrefundable, Branch: "2", Code: SignUnknown, Subject: a.subject(), Bank: a.bank, ParentAccount: a.parent, Department: string(reconcile.Finance), Scope: incident.Part,
 			Title: b.Name + "：有退付超过一天结果不明", Since: some[0].SentAt.Add(unknownFor)}
@@ -88,31 +92,39 @@ func (d *Desk) watchUnknown(ctx context.Context, c watchedNow) ([]incident.Sign,
 		p.Asks = []string{"致电" + b.Name + "：按上列退付流水号逐笔查明是否已付", "导入发送日及次日的对账单：有支出即已付；没有且银行确认未付的，由两人认定后再重新提交"}
 		changed := reconcile.Proof{Step: "2.3", Facts: c.changes(some[0].SentAt)}
 		s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p, changed})
-		s.Fault = unknownFault(some)
+		s.Fault = unknownFault(some, notes)
 		return s
 	})
 }
 
-// unknownFault says on whose side it lies that nothing is known: by whether the bank answered at all.
-func unknownFault(some []watchedLine) *incident.Fault {
-	silent, unclear := 0, 0
+// unknownFault says on whose side it lies that nothing is known: we broke off, the bank said what settles nothing, or there was
+// no answer, which may be the bank's fault or the line's.
+func unknownFault(some []watchedLine, notes map[sqldb.ID]string) *incident.Fault {
+	broken, silent, unclear := 0, 0, 0
 	for _, l := range some {
-		if l.Code == "" {
-			silent++
-		} else {
+		switch {
+		case l.Code != "":
 			unclear++
+		case notes[l.ID] == noteBroken, l.State == Sending:
+			broken++
+		default:
+			silent++
 		}
 	}
-	f := &incident.Fault{Side: incident.SideBank, For: []string{}, Against: []string{}}
-	if silent > 0 {
-		f.For = append(f.For, "已发出而没有得到可识别的应答")
-		f.Against = append(f.Against, "也可能是发送时线路或本系统中断")
+	f := &incident.Fault{Side: incident.SideOpen, For: []string{}, Against: []string{}}
+	switch {
+	case broken == len(some):
+		f.Side = incident.SideOurs
+	case unclear == len(some):
+		f.Side = incident.SideBank
 	}
-	if unclear > 0 {
-		f.For = append(f.For, "银行的应答代码不能据以认定是否已付")
-	}
-	if unclear == 0 {
-		f.Side = incident.SideOpen
+	for _, one := range []struct {
+		n    int
+		fact string
+	}{{broken, "发送时本系统中断，报文是否到达银行不明"}, {unclear, "银行的应答代码不能据以认定是否已付"}, {silent, "已发出而没有得到可识别的应答，银行或线路均有可能"}} {
+		if one.n > 0 {
+			f.For = append(f.For, one.fact)
+		}
 	}
 	return f
 }
