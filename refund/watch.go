@@ -152,6 +152,10 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(l Line) bool { return l.State == Failed && !aboutPayee(&l) })
+	changed, err := d.changesUnderWay(ctx, all)
+	if err != nil {
+		return nil, err
+	}
 	return d.byAccount(ctx, all, func(b *bank.Bank, a account, some []watchedLine) incident.Sign {
 		s := incident.Sign{Scenario: incident.Unrefundable, Branch: "1", Code: SignReturned, Subject: a.subject(), Bank: a.bank, Department: string(reconcile.Finance),
 			Title: b.Name + "：有退付因收款户名或账户问题退汇、拒付", Since: some[0].SentAt}
@@ -172,6 +176,11 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 			p.Facts = append(p.Facts, nonEmpty(serialsText(part.what, serials), c.veil.Note(sealed))...)
 		}
 		s.Detail = "请业务科室核对收款户名、账号、开户行，经审核后重新退付"
+		for _, l := range some {
+			if text := changed[l.EntryID]; text != "" && !l.sealed {
+				p.Facts = append(p.Facts, "退付流水号 "+l.Serial+"：收款账户变更"+text)
+			}
+		}
 		p.Asks = []string{"业务科室联系投标人核对收款户名、账号、开户行与联行号；有变更的办理收款账户变更审批并附证明", "综合科审核后重新组批，或由网银付款并登记"}
 		s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p})
 		s.Fault = &incident.Fault{Side: incident.SideBidder, For: []string{"收款行或银行指明户名、账号或账户状态有误"}, Against: []string{}}
@@ -180,6 +189,27 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 		}
 		return s
 	})
+}
+
+// changesUnderWay says of lines' receipts how far a change of the payee is, of whose evidence the papers' hash is kept.
+func (d *Desk) changesUnderWay(ctx context.Context, all []Line) (map[sqldb.ID]string, error) {
+	entries := make([]sqldb.ID, len(all))
+	for i := range all {
+		entries[i] = all[i].EntryID
+	}
+	texts := map[sqldb.ID]string{}
+	err := sqldb.Chunks(distinct(entries), func(in string, args []any) error {
+		rows, err := changes.All(ctx, d.db, "WHERE entry_id IN "+in+" ORDER BY made_at, id", args...)
+		for i := range rows {
+			p := &rows[i]
+			texts[p.EntryID] = "（" + string(deposit.DayOf(p.MadeAt)) + " 提出）：" + ChangeStates[p.State]
+			if p.EvidenceSHA256 != "" {
+				texts[p.EntryID] += "，附有证明材料"
+			}
+		}
+		return err
+	})
+	return texts, err
 }
 
 // watchedLine is a line, and whether its lot is not opened.

@@ -157,7 +157,7 @@ func TestWatchNumbers(t *testing.T) {
 			l.tend()
 			l.sim.Fail("G00005", banksim.Forgotten)
 			l.night()
-		}, wanted{"4.6.1", "2", reconcile.SignNotBooked, pool, incident.SideBank, map[string]string{"2/2.1": "账号不存在", "2/2.2": "尚无该母账户的对账单", "2/2.3": "没有变动"}}, nil},
+		}, wanted{"4.6.1", "2", reconcile.SignNotBooked, pool, incident.SideBank, map[string]string{"2/2.1": "子账号 n1：本系统记为“待释放”，属于标段 L1", "2/2.2": "尚无该母账户的对账单", "2/2.3": "LEASED → DRAINING"}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newStill(t)
