@@ -1,10 +1,9 @@
 // Package api is the way in over HTTP: the banks' messages and files, the trading platform's facts, and the questions
 // people ask. Handlers read what was sent, call one desk, and answer; they decide nothing.
 //
-// Every route stands in one table with the roles it is meant for. Nobody is asked to log in yet: the roles are written
-// down and checked for being there, and are enforced once there are users. Until then the service listens on loopback
-// unless told otherwise, a bank's messages are held to its seal, and acts on refunds, which need several people, bear the
-// name that the reverse proxy in front has logged in.
+// Every route stands in one table with the roles it is for, and nobody else gets further than admit: a person by a session, a
+// machine by a token, and a bank by the seal of its messages, which their handlers look at. What a caller sees of the lots
+// is filtered below, by the sight that goes to the desks.
 package api
 
 import (
@@ -22,11 +21,12 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
 
-// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, PersonHeader, MaxStatement and Spool.
+// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, MaxStatement and Spool.
 type Desks struct {
 	DB        *sqldb.DB
 	Banks     *bank.Set
@@ -35,6 +35,7 @@ type Desks struct {
 	Reconcile *reconcile.Desk
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
+	People    *people.Desk
 	Incident  *incident.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
@@ -46,7 +47,6 @@ type Desks struct {
 	Receive func(context.Context, bank.Message) (bank.Receipt, error)
 
 	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
-	PersonHeader   string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
 	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
 	Spool          string   // folder for files on their way in; "": the system's for temporary files
 }
@@ -72,7 +72,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.Incident == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
@@ -80,9 +80,6 @@ func newServer(d Desks) (*server, error) {
 	}
 	if d.Tend == nil {
 		d.Tend = func() {}
-	}
-	if d.PersonHeader == "" {
-		d.PersonHeader = DefaultPersonHeader
 	}
 	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error
@@ -159,6 +156,10 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		_ = connection.SetWriteDeadline(until.Add(answerGrace))
 		c.Request = c.Request.WithContext(ctx)
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
+		if err := s.admit(c, &r); err != nil {
+			s.fail(c, err)
+			return
+		}
 		if err := r.checkType(c.Request); err != nil {
 			s.fail(c, err)
 			return
@@ -168,6 +169,3 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		}
 	}
 }
-
-// author is who stands in the audit trail while nobody logs in: where the request came from.
-func author(c *gin.Context) string { return "http:" + c.ClientIP() }

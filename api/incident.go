@@ -12,6 +12,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 )
 
 // Incident is a trouble of the emergency plan and how far its handling has come.
@@ -101,17 +102,33 @@ func (s *server) answerIncident(c *gin.Context, status int, i incident.Incident)
 	return nil
 }
 
-// incidentParam is the incident in the path, by its key or by its number.
+// incidentParam is the incident in the path, by its key or by its number. One that the caller does not see is not there.
 func (s *server) incidentParam(c *gin.Context) (sqldb.ID, error) {
 	text, err := param(c, "id")
 	if err != nil {
 		return 0, err
 	}
-	if !strings.Contains(text, "-") {
-		return idParam(c)
+	var i incident.Incident
+	if strings.Contains(text, "-") {
+		i, err = incident.ByNumber(c.Request.Context(), s.DB, text)
+	} else {
+		var id sqldb.ID
+		if id, err = idParam(c); err == nil {
+			i, err = incident.ByID(c.Request.Context(), s.DB, id)
+		}
 	}
-	i, err := incident.ByNumber(c.Request.Context(), s.DB, text)
+	if err == nil && !i.Seen(s.within(c)) {
+		err = incident.Unknown()
+	}
 	return i.ID, err
+}
+
+// within are the departments whose incidents about lots the caller sees; nil: all. The IT department answers for the whole plan.
+func (s *server) within(c *gin.Context) []string {
+	if sight := s.sight(c); !sight.Everything() && !s.caller(c).Has(people.ITOperator) {
+		return append([]string{""}, sight.Departments()...)
+	}
+	return nil
 }
 
 func (s *server) getIncidents(c *gin.Context) error {
@@ -119,7 +136,7 @@ func (s *server) getIncidents(c *gin.Context) error {
 		return err
 	}
 	q := incident.Query{Scenario: c.Query("scenario"), State: incident.State(c.Query("state")), Level: c.Query("level"), Department: c.Query("department"), Bank: c.Query("bank"),
-		Code: c.Query("code"), Source: incident.Source(c.Query("source")), After: c.Query("cursor")}
+		Code: c.Query("code"), Source: incident.Source(c.Query("source")), After: c.Query("cursor"), Within: s.within(c)}
 	switch {
 	case q.State != "" && q.State.Chinese() == "":
 		return badParameter("state", "state_unknown", "没有这种状态，见 /v1/openapi.yaml")

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -40,7 +42,7 @@ func (s *server) askerOf(c *gin.Context) (a asker, err error) {
 		return a, err
 	}
 	a.office = a.form.text("as", mostOffice)
-	return a, nil
+	return a, s.mayActAs(c, a.office)
 }
 
 // postIncident opens an incident, or a drill, by a person's word.
@@ -75,24 +77,33 @@ func (s *server) report(c *gin.Context, by string, f *form, source incident.Sour
 		f.fault(true, "reference", "field_missing", "缺少必填项：reference")
 	}
 	f.done()
-	if err := f.err(); err != nil {
+	if err := errors.Join(f.err(), s.mayActAs(c, o.Office)); err != nil {
 		return err
 	}
 	if err := s.checkAccount(o.Bank, o.ParentAccount); err != nil {
 		return err
 	}
 	if lot != "" {
-		known, err := platform.LotByNumber(c.Request.Context(), s.DB, lot)
+		known, err := s.lotSeen(c, lot)
 		if err != nil {
 			return err
 		}
-		o.LotID = known.ID
+		o.LotID, o.Department = known.ID, cmp.Or(o.Department, known.Department)
 	}
 	i, err := s.Incident.Report(c.Request.Context(), by, o)
 	if err != nil {
 		return err
 	}
 	return s.answerIncident(c, http.StatusCreated, i)
+}
+
+// lotSeen finds a lot by its number; one of another department than the caller's is not there. The platform sees its own.
+func (s *server) lotSeen(c *gin.Context, number string) (platform.Lot, error) {
+	lot, err := platform.LotByNumber(c.Request.Context(), s.DB, number)
+	if within := s.within(c); err == nil && s.caller(c).Kind == Person && within != nil && !slices.Contains(within, lot.Department) {
+		return platform.LotByNumber(c.Request.Context(), s.DB, "") // the same refusal, to the byte
+	}
+	return lot, err
 }
 
 func deadlinesOf(f *form) (all []incident.Deadline) {
@@ -260,7 +271,7 @@ func (s *server) postAction(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := incident.Action{IncidentID: a.id, Text: a.form.text("text", mostWords), Owner: a.form.text("owner", mostPerson), DueOn: a.form.dayIf("due_on")}
+	order := incident.Action{IncidentID: a.id, Text: a.form.text("text", mostWords), Owner: a.form.text("owner", mostSigner), DueOn: a.form.dayIf("due_on")}
 	if order.DueOn == "" && a.form.wrong.count == 0 {
 		a.form.fault(true, "due_on", "field_missing", "缺少必填项：due_on")
 	}

@@ -71,6 +71,9 @@ func (s *server) postFile(c *gin.Context) error {
 			return badParameter(name, "field_missing", "请用 "+name+" 参数写明（as 为职务或部门，name 为文件名）")
 		}
 	}
+	if err := s.mayActAs(c, c.Query("as")); err != nil {
+		return err
+	}
 	raw, err := io.ReadAll(c.Request.Body)
 	if err != nil {
 		return err

@@ -13,24 +13,20 @@ import (
 
 	"depositd/bank"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 )
 
-// Role is a kind of caller.
-type Role string
+// Role is what a caller has to be: one of the persons' roles, a scope of a machine's token, or one of the following.
+type Role = people.Role
 
-// The roles. Public is for whoever asks; the others are enforced once there are users.
+// What no account and no token is granted.
 const (
-	Public     Role = "public"
-	BankPeer   Role = "bank"       // a machine; proves itself by its seal
-	Platform   Role = "platform"   // a machine of the trading platform
-	Finance    Role = "finance"    // 综合科
-	Department Role = "department" // a business department, its own lots
-	Leader     Role = "leader"     // 分管领导: releases payments
-	IT         Role = "it"         // 信息技术科: the emergency plan, no money
-	Auditor    Role = "auditor"    // reads everything, changes nothing
+	Public   Role = "public" // whoever asks
+	BankPeer Role = "bank"   // a machine; proves itself by its seal
+	LoggedIn Role = "person" // whoever has a session, whatever their roles, and with something left to set up
 )
 
-var roles = []Role{Public, BankPeer, Platform, Finance, Department, Leader, IT, Auditor}
+var roles = slices.Concat([]Role{Public, BankPeer, LoggedIn}, people.OfPersons, people.Scopes)
 
 // Route is one way in.
 type Route struct {
@@ -51,6 +47,7 @@ const (
 	maxSync    = 8 << 20             // some 30,000 bids
 	maxList    = 4 << 20             // five thousand lines of a list in JSON
 	maxResult  = bank.MaxPayAnswer
+	maxDoor    = 16 << 10 // a password, a code, an account
 	maxFile    = incident.MostFile
 )
 
@@ -66,21 +63,23 @@ const (
 
 // routes is every way in: there is no other place where one is made.
 func (s *server) routes() []Route {
-	people := []Role{Finance, Department, Leader, Auditor}
-	return slices.Concat(s.refundRoutes(people), s.incidentRoutes(append(people, IT)), []Route{
+	readers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.Auditor}
+	machine := []Role{people.Platform}
+	pools := []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
+	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), s.incidentRoutes(append(slices.Clone(readers), people.ITOperator)), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
-		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, Finance}, s.bankStatement, "", s.MaxStatement, forFile},
-		{"PUT", "/v1/lots/:number", []Role{Platform}, s.putLot, jsonType, maxOrder, shortly},
-		{"POST", "/v1/bids", []Role{Platform}, s.postBid, jsonType, maxOrder, shortly},
-		{"POST", "/v1/bids/:id/sub-account", []Role{Platform}, s.postSubAccount, jsonType, maxOrder, shortly},
-		{"POST", "/v1/platform/sync", []Role{Platform}, s.postSync, jsonType, maxSync, awhile},
-		{"POST", "/v1/platform/events", []Role{Platform}, s.postEvent, jsonType, maxOrder, shortly},
-		{"GET", "/v1/reports/:day", people, s.getReport, "", 0, awhile},
-		{"GET", "/v1/findings", people, s.getFindings, "", 0, shortly},
-		{"POST", "/v1/findings/:id/moves", []Role{Finance, Department}, s.moveFinding, jsonType, maxOrder, shortly},
-		{"GET", "/v1/credits/:id", people, s.getCredit, "", 0, shortly},
-		{"GET", "/v1/pools", people, s.getPools, "", 0, shortly},
-		{"GET", "/v1/sub-accounts/:number/diagnosis", people, s.getDiagnosis, "", 0, awhile},
+		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
+		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
+		{"POST", "/v1/bids", machine, s.postBid, jsonType, maxOrder, shortly},
+		{"POST", "/v1/bids/:id/sub-account", machine, s.postSubAccount, jsonType, maxOrder, shortly},
+		{"POST", "/v1/platform/sync", machine, s.postSync, jsonType, maxSync, awhile},
+		{"POST", "/v1/platform/events", machine, s.postEvent, jsonType, maxOrder, shortly},
+		{"GET", "/v1/reports/:day", readers, s.getReport, "", 0, awhile},
+		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
+		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
+		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/pools", pools, s.getPools, "", 0, shortly},
+		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
@@ -89,60 +88,87 @@ func (s *server) routes() []Route {
 }
 
 // refundRoutes is every way in of the money's way back. Whoever acts is a person with a name (see person).
-func (s *server) refundRoutes(people []Role) []Route {
-	lists, finance, leader := []Role{Finance, Department}, []Role{Finance}, []Role{Leader}
+func (s *server) refundRoutes(readers []Role) []Route {
+	maker, checker, leader := []Role{people.FinanceMaker}, []Role{people.FinanceChecker}, []Role{people.Leader}
+	finance := slices.Concat(maker, checker)
+	lists, signers := append(slices.Clone(finance), people.Department), slices.Concat(finance, leader)
 	return []Route{
 		{"POST", "/v1/refund-lists", lists, s.postList, "", maxList, awhile},
-		{"GET", "/v1/refund-lists", people, s.getLists, "", 0, shortly},
-		{"GET", "/v1/refund-lists/template.xlsx", people, s.getTemplate, "", 0, shortly},
-		{"GET", "/v1/refund-lists/template.csv", people, s.getTemplateCSV, "", 0, shortly},
-		{"GET", "/v1/refund-lists/:id", people, s.getList, "", 0, awhile},
-		{"GET", "/v1/refunds", people, s.getRefunds, "", 0, shortly},
-		{"GET", "/v1/refunds/proposals", people, s.getProposals, "", 0, awhile},
-		{"GET", "/v1/refunds/due", people, s.getDue, "", 0, awhile},
-		{"GET", "/v1/refunds/:id", people, s.getRefund, "", 0, shortly},
+		{"GET", "/v1/refund-lists", readers, s.getLists, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.xlsx", readers, s.getTemplate, "", 0, shortly},
+		{"GET", "/v1/refund-lists/template.csv", readers, s.getTemplateCSV, "", 0, shortly},
+		{"GET", "/v1/refund-lists/:id", readers, s.getList, "", 0, awhile},
+		{"GET", "/v1/refunds", readers, s.getRefunds, "", 0, shortly},
+		{"GET", "/v1/refunds/proposals", readers, s.getProposals, "", 0, awhile},
+		{"GET", "/v1/refunds/due", readers, s.getDue, "", 0, awhile},
+		{"GET", "/v1/refunds/:id", readers, s.getRefund, "", 0, shortly},
 		{"POST", "/v1/refunds/:id/moves", finance, s.moveRefund, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-hand-payments", finance, s.postHandPayment, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches", finance, s.postBatches, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-batches", people, s.getBatches, "", 0, shortly},
-		{"GET", "/v1/refund-batches/:id", people, s.getBatch, "", 0, shortly},
-		{"GET", "/v1/refund-batches/:id/diagnosis", people, s.getBatchDiagnosis, "", 0, awhile},
-		{"POST", "/v1/refund-batches/:id/check", finance, s.checkBatch, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/release", leader, s.releaseBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches", maker, s.postBatches, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-batches", readers, s.getBatches, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id", readers, s.getBatch, "", 0, shortly},
+		{"GET", "/v1/refund-batches/:id/diagnosis", readers, s.getBatchDiagnosis, "", 0, awhile},
+		{"POST", "/v1/refund-batches/:id/check", checker, s.checkBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(s.releaseBatch), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
 		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-dispositions", people, s.getDispositions, "", 0, shortly},
-		{"POST", "/v1/refund-dispositions/:id/moves", []Role{Finance, Leader}, s.moveDisposition, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-dispositions", readers, s.getDispositions, "", 0, shortly},
+		{"POST", "/v1/refund-dispositions/:id/moves", signers, s.moveDisposition, jsonType, maxOrder, shortly},
 		{"POST", "/v1/payee-changes", lists, s.postChange, jsonType, maxOrder, shortly},
-		{"GET", "/v1/payee-changes", people, s.getChanges, "", 0, shortly},
-		{"POST", "/v1/payee-changes/:id/moves", []Role{Finance, Department, Leader}, s.moveChange, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-freezes", []Role{Finance, Leader}, s.postFreeze, jsonType, maxOrder, shortly},
-		{"GET", "/v1/refund-freezes", people, s.getFreezes, "", 0, shortly},
-		{"POST", "/v1/refund-freezes/:id/lift", []Role{Finance, Leader}, s.liftFreeze, jsonType, maxOrder, shortly},
+		{"GET", "/v1/payee-changes", readers, s.getChanges, "", 0, shortly},
+		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), s.moveChange, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
+		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", signers, s.liftFreeze, jsonType, maxOrder, shortly},
+	}
+}
+
+// peopleRoutes is every way in of who may come in. An account is made by one administrator and gets its roles from another.
+func (s *server) peopleRoutes() []Route {
+	system, security := []Role{people.SystemAdmin}, []Role{people.SecurityAdmin}
+	admins := slices.Concat(system, security)
+	watchers := append(slices.Clone(admins), people.AuditAdmin, people.Auditor)
+	return []Route{
+		{"POST", "/v1/session", []Role{Public}, s.postSession, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/invitation", []Role{Public}, s.postInvitation, jsonType, maxDoor, shortly},
+		{"GET", "/v1/session", []Role{LoggedIn}, s.getSession, "", 0, shortly},
+		{"DELETE", "/v1/session", []Role{LoggedIn}, s.deleteSession, "", 0, shortly},
+		{"POST", "/v1/session/step-up", []Role{LoggedIn}, s.postStepUp, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/password", []Role{LoggedIn}, s.postPassword, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/factor", []Role{LoggedIn}, s.postFactor, "", 0, shortly},
+		{"POST", "/v1/session/factor/confirm", []Role{LoggedIn}, s.confirmFactor, jsonType, maxDoor, shortly},
+		{"GET", "/v1/users", watchers, s.getUsers, "", 0, shortly},
+		{"POST", "/v1/users", system, s.postUser, jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/roles", system, s.askRoles, jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/grant", security, s.onUser(s.People.Grant), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/refuse", security, s.onUser(s.People.Refuse), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/disable", admins, s.onUser(s.moveUser("disable")), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/enable", system, s.onUser(s.moveUser("enable")), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/reset", system, s.resetUser, jsonType, maxDoor, shortly},
 	}
 }
 
 // incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).
-func (s *server) incidentRoutes(people []Role) []Route {
-	actors := []Role{Finance, Department, Leader, IT}
+func (s *server) incidentRoutes(readers []Role) []Route {
+	actors := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.ITOperator}
 	return []Route{
-		{"POST", "/v1/platform/incidents", []Role{Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/platform/incidents", []Role{people.Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents", actors, s.postIncident, jsonType, maxOrder, shortly},
-		{"GET", "/v1/incidents", people, s.getIncidents, "", 0, shortly},
-		{"GET", "/v1/incidents/plan", people, s.getIncidentPlan, "", 0, shortly},
-		{"GET", "/v1/incidents/statistics", people, s.getIncidentStatistics, "", 0, awhile},
-		{"GET", "/v1/incidents/:id", people, s.getIncident, "", 0, shortly},
-		{"GET", "/v1/incidents/:id/timeline", people, s.getTimeline, "", 0, shortly},
-		{"GET", "/v1/incidents/:id/export.html", people, s.getIncidentPage, "", 0, awhile},
-		{"GET", "/v1/incidents/:id/export.xlsx", people, s.getIncidentBook, "", 0, awhile},
+		{"GET", "/v1/incidents", readers, s.getIncidents, "", 0, shortly},
+		{"GET", "/v1/incidents/plan", readers, s.getIncidentPlan, "", 0, shortly},
+		{"GET", "/v1/incidents/statistics", readers, s.getIncidentStatistics, "", 0, awhile},
+		{"GET", "/v1/incidents/:id", readers, s.getIncident, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/timeline", readers, s.getTimeline, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/export.html", readers, s.getIncidentPage, "", 0, awhile},
+		{"GET", "/v1/incidents/:id/export.xlsx", readers, s.getIncidentBook, "", 0, awhile},
 		{"POST", "/v1/incidents/:id/signatures", actors, s.signIncident, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/branch", actors, s.chooseBranch, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/steps", actors, s.moveStep, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/deadlines", actors, s.putDeadlines, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/evidence", actors, s.postEvidence, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/files", actors, s.postFile, "", maxFile, awhile},
-		{"GET", "/v1/incidents/:id/files/:file", people, s.getFile, "", 0, awhile},
+		{"GET", "/v1/incidents/:id/files/:file", readers, s.getFile, "", 0, awhile},
 		{"POST", "/v1/incidents/:id/backfills", actors, s.postBackfill, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/actions", actors, s.postAction, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, s.moveAction, jsonType, maxOrder, shortly},

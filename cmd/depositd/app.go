@@ -15,6 +15,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -31,6 +32,7 @@ type app struct {
 	keeper      *reconcile.Keeper
 	refund      *refund.Desk
 	refundRules *refund.Rules
+	people      *people.Desk // of those who let somebody in; see letIn
 	incident    *incident.Desk
 	log         *slog.Logger
 	holder      string        // this process among the replicas

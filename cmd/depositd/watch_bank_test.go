@@ -51,7 +51,10 @@ func newStillAt(t *testing.T, url string) *still {
 	if url == "" {
 		url = sqldb.FileURL(filepath.Join(l.folder, "deposit.db"))
 	}
-	l.app, l.base = openQuietly(t, url, l.folder, l.clock)
+	l.app, l.base = openQuietly(t, url, l.folder, l.clock, func(a *app) error {
+		l.client = visit(t, a.db)
+		return a.letIn()
+	})
 	return l
 }
 

@@ -49,7 +49,7 @@ func newCalm(t *testing.T) *calm {
 	c.must(err)
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
-	p.app, p.base = openQuietly(t, sqldb.FileURL(filepath.Join(folder, "deposit.db")), folder, p.clock.now)
+	p.app, p.base = openQuietly(t, sqldb.FileURL(filepath.Join(folder, "deposit.db")), folder, p.clock.now, func(a *app) error { return p.letIn(t.Context(), a) })
 	for i := range demoBanks {
 		b, err := p.app.banks.Bank(demoBanks[i].code)
 		c.must(err)
@@ -62,16 +62,19 @@ func newCalm(t *testing.T) *calm {
 }
 
 // openQuietly opens the app on a folder with its banks.yaml, and serves its API: no job runs but when a test says so.
-func openQuietly(t *testing.T, url, folder string, now func() time.Time) (*app, string) {
+func openQuietly(t *testing.T, url, folder string, now func() time.Time, letIn func(*app) error) (*app, string) {
 	t.Helper()
 	c := &call{settings: &Settings{DB: url, Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
-		LogFormat: "text", PersonHeader: "X-Remote-User", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
+		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	a, err := c.open(t.Context(), brought)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.db.Close() })
+	if err := letIn(a); err != nil {
+		t.Fatal(err)
+	}
 	handler, err := api.New(a.desks(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)

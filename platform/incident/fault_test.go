@@ -53,7 +53,7 @@ func TestAskedAgainAfterEveryFault(t *testing.T) {
 		return h.Note(ctx, "甲", "it_dept", i.ID, "已电话告知银行")
 	}, []incident.EntryKind{"NOTE"}}) {
 		calls, wrong := h.torture(&c, faults)
-		if calls < 5*len(sqldbtest.FaultModes) || len(wrong) > 0 {
+		if calls < 5*len(sqldbtest.FaultModes)/everyCall || len(wrong) > 0 {
 			t.Errorf("%s: %d calls were disturbed: %v", c.name, calls, wrong)
 		}
 	}
@@ -89,7 +89,7 @@ func faulty(t *testing.T) (*house, *sqldbtest.Faults) {
 func (h *house) torture(c *useCase, faults *sqldbtest.Faults) (calls int, wrong []string) {
 	h.t.Helper()
 	for _, mode := range sqldbtest.FaultModes {
-		for at := 1; ; at++ {
+		for at := 1; ; at += everyCall {
 			fired, found := h.disturbed(c, faults, mode, at)
 			if found != "" {
 				wrong = append(wrong, fmt.Sprintf("call %d, %s: %s", at, mode, found))

@@ -224,7 +224,12 @@ func ByNumber(ctx context.Context, r sqldb.Reader, number string) (Incident, err
 
 func noIncident(err error) error {
 	if errors.Is(err, sqldb.ErrNone) {
-		return deposit.Refuse(deposit.NotFound, "incident_unknown", "没有这个应急事件，请核对编号，如 YJ-2026-0007")
+		return Unknown()
 	}
 	return err
+}
+
+// Unknown is the refusal of an incident that is not there.
+func Unknown() error {
+	return deposit.Refuse(deposit.NotFound, "incident_unknown", "没有这个应急事件，请核对编号，如 YJ-2026-0007")
 }

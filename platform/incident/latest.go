@@ -7,4 +7,6 @@ import (
 )
 
 // Latest is the newest incident of a key, the open one where there is one; sqldb.ErrNone where there never was any.
-func Latest(ctx context.Context, r sqldb.Reader, key Key) (Incident, error) { return latest(ctx, r, key) }
+func Latest(ctx context.Context, r sqldb.Reader, key Key) (Incident, error) {
+	return latest(ctx, r, key)
+}

@@ -214,16 +214,37 @@ func inOrder(ctx context.Context, r sqldb.Reader, i *Incident, s *Scenario, a St
 	if err != nil {
 		return err
 	}
-	for k := range b.Steps {
-		before := &b.Steps[k]
-		if before == step || before.No == step.AlternativeAfter && stepAt(all, s.Key(b, before)).ended() {
-			return nil
-		}
-		if !stepAt(all, s.Key(b, before)).ended() && (step.AlternativeAfter == "" || before.AlternativeAfter == "") {
-			return deposit.Refuse(deposit.Conflict, "step_out_of_order", "请先完成或跳过步骤 ", s.Key(b, before))
-		}
+	if open := s.waiting(b, all, step); len(open) > 0 {
+		return deposit.Refuse(deposit.Conflict, "step_out_of_order", "请先完成或跳过步骤 ", strings.Join(open, "、"))
 	}
 	return nil
+}
+
+// waiting lists what of a branch has to be ended before one of its steps, or in all where before is nil. Of alternatives one
+// that is ended is enough, and none waits for another.
+func (s *Scenario) waiting(b *Branch, all []StepState, before *Step) (open []string) {
+	var choices []string
+	chosen := false
+	for j := range b.Steps {
+		step := &b.Steps[j]
+		if step == before {
+			break
+		}
+		key := s.Key(b, step)
+		ended := stepAt(all, key).ended()
+		switch optional := b.Relation == alternative || step.AlternativeAfter != ""; {
+		case optional && ended:
+			chosen = true
+		case optional:
+			choices = append(choices, key)
+		case !ended:
+			open = append(open, key)
+		}
+	}
+	if waits := before == nil || before.AlternativeAfter == ""; waits && !chosen && len(choices) > 0 {
+		open = append(open, strings.Join(choices, " 或 "))
+	}
+	return open
 }
 
 func stepAt(all []StepState, key string) *StepState {
@@ -248,31 +269,12 @@ func (d *Desk) answer(ctx context.Context, tx *sqldb.Tx, i *Incident, w whole) e
 	return d.tell(ctx, tx, i, Entry{Kind: EntryStep, Text: describeStep(&s)})
 }
 
-// unended lists the steps in play that are neither done nor skipped; of alternatives one that is ended is enough.
+// unended lists the steps in play that are neither done nor skipped.
 func (p *Plan) unended(i *Incident, all []StepState) (open []string) {
 	s := p.Scenario(i.Scenario)
 	for k := range s.Branches {
-		b := &s.Branches[k]
-		if !i.Plays(b) {
-			continue
-		}
-		var waiting, choices []string
-		chosen := false
-		for j := range b.Steps {
-			step := &b.Steps[j]
-			key := s.Key(b, step)
-			ended := stepAt(all, key).ended()
-			switch optional := b.Relation == alternative || step.AlternativeAfter != ""; {
-			case optional && ended:
-				chosen = true
-			case optional:
-				choices = append(choices, key)
-			case !ended:
-				waiting = append(waiting, key)
-			}
-		}
-		if open = append(open, waiting...); !chosen && len(choices) > 0 {
-			open = append(open, strings.Join(choices, " 或 "))
+		if b := &s.Branches[k]; i.Plays(b) {
+			open = append(open, s.waiting(b, all, nil)...)
 		}
 	}
 	return open

@@ -3,6 +3,7 @@ package incident
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,8 +98,9 @@ type Query struct {
 	Scenario, Level, Department, Bank, Code string
 	State                                   State
 	Source                                  Source
-	Open                                    bool  // only those that are
-	Drill                                   *bool // nil: both
+	Open                                    bool     // only those that are
+	Drill                                   *bool    // nil: both
+	Within                                  []string // departments: of incidents about a lot only theirs; nil: all
 	After                                   string
 	Limit                                   int
 }
@@ -129,6 +131,10 @@ func (d *Desk) List(ctx context.Context, q Query) (page []Incident, next string,
 	if q.Drill != nil {
 		only(true, "drill = ?", *q.Drill)
 	}
+	if len(q.Within) > 0 {
+		args = append(args, toAny(q.Within)...)
+		where = append(where, "(lot_id = 0 OR department IN "+sqldb.In(len(q.Within))+")")
+	}
 	if q.After != "" {
 		at, id, err := readCursor(q.After)
 		if err != nil {
@@ -147,6 +153,19 @@ func (d *Desk) List(ctx context.Context, q Query) (page []Incident, next string,
 	page = page[:q.Limit]
 	last := &page[q.Limit-1]
 	return page, base64.RawURLEncoding.EncodeToString([]byte(sqldb.At(last.ReportedAt) + "|" + last.ID.String())), nil
+}
+
+func toAny(texts []string) []any {
+	all := make([]any, len(texts))
+	for k, text := range texts {
+		all[k] = text
+	}
+	return all
+}
+
+// Seen says whether those of some departments see an incident: one about a lot is its department's; nil is everybody.
+func (i *Incident) Seen(within []string) bool {
+	return within == nil || i.LotID == 0 || slices.Contains(within, i.Department)
 }
 
 // readCursor reads what List gave.
