@@ -61,7 +61,7 @@ func (d *Desk) watchedNow(ctx context.Context) (c watchedNow, err error) {
 	if c.veil, err = reconcile.VeilNow(ctx, d.db); err != nil {
 		return c, err
 	}
-	c.changes, err = reconcile.ProgramChanges(ctx, d.db)
+	c.changes, err = reconcile.ProgramChanges(ctx, d.db, WatchedCodes())
 	return c, err
 }
 
