@@ -53,7 +53,7 @@ func newCalm(t *testing.T) *calm {
 	for i := range demoBanks {
 		b, err := p.app.banks.Bank(demoBanks[i].code)
 		c.must(err)
-		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(7, uint64(i))), p.clock.now) //nolint:gosec // the same each time
+		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(7, uint64(i))), p.clock.now)
 		p.sims[i].Hold(demoBanks[i].parent, demoBanks[i].balance)
 		c.sends[i] = p.sims[i].OverHTTP(p.client, p.base, p.keys[i])
 		p.sends[i] = c.sends[i]
