@@ -87,7 +87,7 @@ func TestDocumentedRefundSets(t *testing.T) {
 		{"RefundState", func(w string) string { return refund.State(w).Chinese() }, len(refund.LineMoves)},
 		{"BatchState", refund.BatchStateName, len(refund.BatchMoves)},
 		{"DispositionState", func(w string) string { return dispositionStates[w] }, len(refund.DispositionMoves)},
-		{"PayeeChangeState", func(w string) string { return changeStates[w] }, len(refund.ChangeMoves)},
+		{"PayeeChangeState", func(w string) string { return refund.ChangeStates[w] }, len(refund.ChangeMoves)},
 		{"Cause", func(w string) string {
 			if !causes[w] {
 				return ""

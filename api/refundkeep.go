@@ -135,12 +135,10 @@ type PayeeChange struct {
 	Version        int64           `json:"version"`
 }
 
-var changeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
-
 func changeOf(p *refund.PayeeChange) PayeeChange {
 	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: p.PayeeName, PayeeAccount: deposit.Account(p.PayeeAccount), PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
 		EvidenceSHA256: p.EvidenceSHA256, MadeBy: p.MadeBy, ReviewedBy: p.ReviewedBy, ApprovedBy: p.ApprovedBy, ConfirmedBy: p.ConfirmedBy, MadeAt: inShanghai(p.MadeAt),
-		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: changeStates[p.State], Version: p.Version}
+		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: refund.ChangeStates[p.State], Version: p.Version}
 }
 
 // PayeeChangePage is some changes; Next, where there are more, is the cursor of the next page.
@@ -169,7 +167,7 @@ func (s *server) postChange(c *gin.Context) error {
 }
 
 func (s *server) getChanges(c *gin.Context) error {
-	q, err := keepQuery(c, changeStates)
+	q, err := keepQuery(c, refund.ChangeStates)
 	if err != nil {
 		return err
 	}

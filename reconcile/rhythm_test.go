@@ -102,7 +102,7 @@ func (p *pushing) alarms(dies time.Time, learn func(*Rhythm)) (hours int, first 
 // an ordinary day is found on that day or the next. A detector that does not know the hour, or not how days differ, fails the
 // first of it.
 func TestSilence(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // the same each time
+	r := rand.New(rand.NewPCG(3, 3))
 	asLearnt := func(*Rhythm) {}
 	bugs := map[string]func(*Rhythm){
 		"ignores the hour": func(r *Rhythm) {
@@ -115,11 +115,11 @@ func TestSilence(t *testing.T) {
 		},
 		"takes all days for alike": func(r *Rhythm) { r.steady = 1e6 },
 	}
-	false_, noticed := 0, map[string]int{}
+	wrong, noticed := 0, map[string]int{}
 	for _, crowd := range []float64{0.2, 1, 3} {
 		p := newPushing(r, crowd)
 		hours, _ := p.alarms(time.Time{}, asLearnt)
-		false_ += hours
+		wrong += hours
 		for name, bug := range bugs {
 			hours, _ := p.alarms(time.Time{}, bug)
 			noticed[name] += hours
@@ -132,8 +132,8 @@ func TestSilence(t *testing.T) {
 			t.Errorf("a line of %.0f pushes a day that died at %s was found at %s", 34*crowd, dies, found)
 		}
 	}
-	if false_ > 0 {
-		t.Errorf("%d false alarms", false_)
+	if wrong > 0 {
+		t.Errorf("%d false alarms", wrong)
 	}
 	for name := range bugs {
 		if noticed[name] == 0 {

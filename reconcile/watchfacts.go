@@ -8,6 +8,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 )
 
 // circumstances is what is the same for everything that a round looks at.
@@ -16,6 +17,7 @@ type circumstances struct {
 	clockOff time.Duration // the database's clock against this machine's
 	veil     Veil
 	changes  []sqldb.Event // of the program's versions and settings, the newest first
+	rights   []sqldb.Event // changes of who may do what, the newest first; read once something stands
 	outages  []Outage      // of the last weeks
 	backlog  time.Time     // when the oldest entry came that waits for a verdict; zero: none does
 	hidden   int           // judged credits that are not shown since their lot is sealed, as far as a band needs it
@@ -33,7 +35,7 @@ func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c c
 	if c.veil, err = VeilNow(ctx, k.db); err != nil {
 		return c, err
 	}
-	if c.changes, err = programChanges(ctx, k.db); err != nil {
+	if c.changes, c.rights, err = programChanges(ctx, k.db, WatchedCodes()); err != nil {
 		return c, err
 	}
 	if c.outages, err = OutagesSince(ctx, k.db, c.now.Add(-outageTold)); err != nil {
@@ -60,15 +62,28 @@ func (c *circumstances) changedBefore(at time.Time) *sqldb.Event {
 }
 
 // ProgramChanges reads what has changed of the program of late, and tells it of a trouble that began at an instant.
-func ProgramChanges(ctx context.Context, db *sqldb.DB) (func(troubleBegan time.Time) []string, error) {
+// codes are those of the signs that it is for.
+func ProgramChanges(ctx context.Context, db *sqldb.DB, codes []string) (func(troubleBegan time.Time) []string, error) {
 	c := circumstances{now: db.Now()}
 	var err error
-	c.changes, err = programChanges(ctx, db)
+	c.changes, c.rights, err = programChanges(ctx, db, codes)
 	return c.changesText, err
 }
 
-func programChanges(ctx context.Context, r sqldb.Reader) ([]sqldb.Event, error) {
-	return sqldb.Events.All(ctx, r, "WHERE row_id = ? AND table_name = ? ORDER BY seq DESC LIMIT ?", programRow, programTable, mostChanges)
+// programChanges reads what changed of the program, and, once one of the signs stands, of rights: a week of the audit trail is not
+// read for nothing each minute.
+func programChanges(ctx context.Context, db *sqldb.DB, codes []string) (changes, rights []sqldb.Event, err error) {
+	changes, err = sqldb.Events.All(ctx, db, "WHERE row_id = ? AND table_name = ? ORDER BY seq DESC LIMIT ?", programRow, programTable, mostChanges)
+	if err != nil {
+		return nil, nil, err
+	}
+	standing, err := incident.Standing(ctx, db, codes...)
+	if err != nil || len(standing) == 0 {
+		return changes, nil, err
+	}
+	rights, err = sqldb.Events.All(ctx, db, "WHERE at >= ? AND (table_name = 'users' AND became IN ('FIRST','GRANTED','REFUSED') OR table_name = 'tokens') ORDER BY at DESC, seq DESC LIMIT ?",
+		sqldb.At(db.Now().Add(-recently)), mostChanges)
+	return changes, rights, err
 }
 
 // deafIn is how long the service heard nothing within [from, to).
@@ -97,6 +112,9 @@ func (c *circumstances) changesText(troubleBegan time.Time) []string {
 	}
 	if len(facts) == 0 {
 		facts = append(facts, "近 7 天程序版本与设置没有变动")
+	}
+	for _, e := range c.rights {
+		facts = append(facts, deposit.Wall(e.At)+" 权限变动（"+e.By+"）："+e.Note)
 	}
 	if e := c.changedBefore(troubleBegan); e != nil {
 		facts = append(facts, "故障出现前 24 小时内有变动（"+deposit.Wall(e.At)+"），请优先核对")

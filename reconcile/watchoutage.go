@@ -56,10 +56,10 @@ func (k *Keeper) watchOutages(ctx context.Context, c circumstances) ([]incident.
 	return signs, nil
 }
 
-// sign is what an outage shows. It is pure.
+// sign is what an outage shows. It is pure. It is over when it is seen, so that no level follows from how long ago it began.
 func (f *outageFacts) sign(c circumstances) incident.Sign {
 	span := deposit.Wall(f.Began) + " 至 " + deposit.Wall(f.Ended)
-	s := incident.Sign{Scenario: incident.Outage, Branch: mainBranch, Code: SignOutage, Subject: deposit.Wall(f.Began), Department: string(IT), Scope: incident.Whole, Since: f.Began,
+	s := incident.Sign{Scenario: incident.Outage, Branch: mainBranch, Code: SignOutage, Subject: deposit.Wall(f.Began), Department: string(IT), Since: f.Began,
 		Title: "本服务中断 " + lasting(f.Lasted()), Detail: span + "：" + f.Cause.Chinese() + "；此间银行的到账通知可能没有收到"}
 	var w weighing
 	w.say(f.Cause == WasStopped, incident.SideOurs, "服务收到停止指令后退出")
@@ -67,7 +67,7 @@ func (f *outageFacts) sign(c circumstances) incident.Sign {
 	w.say(f.Cause == LostDatabase, incident.SideOurs, "服务在运行，但连不上数据库")
 	s.Fault = w.fault()
 	var p proofs
-	p.know("1", "中断时段："+span+"，共 "+lasting(f.Lasted()), "原因："+f.Cause.Chinese())
+	p.know("1", "中断时段："+span+"，整个系统不能访问共 "+lasting(f.Lasted())+"，请据此定级", "原因："+f.Cause.Chinese())
 	p.know("2", "服务已于 "+deposit.Wall(f.Ended)+" 恢复："+map[bool]string{true: "用时在 100 分钟以内", false: "用时超过 100 分钟"}[f.Lasted() <= restartLimit])
 	f.proveRecovery(&p, c.veil)
 	p.know("5", c.changesText(f.Ended)...)

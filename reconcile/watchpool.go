@@ -27,6 +27,10 @@ type poolFacts struct {
 	failed int          // of the calls of the last hour
 	made   int
 	last   accountFacts
+	stands []numberStands // of the numbers on which a bank's word differs from ours
+
+	certificate time.Time // until when the bank's is good; zero: it has shown none
+	refused     int       // of its messages of the last day
 }
 
 // accountFacts is how the parent account stands.
@@ -115,6 +119,14 @@ func (k *Keeper) readPool(ctx context.Context, f *poolFacts, p platform.Pool) (e
 			f.calls = append(f.calls, last...)
 		}
 		if f.made, f.failed, err = k.bank.CallsSince(ctx, p.Bank, f.now.Add(-time.Hour)); err != nil {
+			return err
+		}
+	}
+	if line := k.lines[p.Bank]; line != nil {
+		f.certificate = line.CertificateUntil()
+	}
+	if f.has(NumberUnknown, NumberCreditsDiffer, NumberClash) > 0 {
+		if err := k.readStands(ctx, f, p); err != nil {
 			return err
 		}
 	}
@@ -294,7 +306,7 @@ func (f *poolFacts) proveLink(p *proofs, step string) {
 	if len(f.calls) == 0 {
 		p.know(step, "尚无对该银行的呼出记录")
 	}
-	p.know(step, fmt.Sprint("最近一小时呼出失败 ", f.veil.Count(f.failed), " 次，共 ", f.veil.Count(f.made), " 次"), f.clockText())
+	p.know(step, fmt.Sprint("最近一小时呼出失败 ", f.veil.Count(f.failed), " 次，共 ", f.veil.Count(f.made), " 次"), f.certificateText(), f.clockText())
 	p.know(step, f.outageText())
 }
 
@@ -311,50 +323,4 @@ func callText(c *bank.Call, veil Veil) string {
 		text += "，" + c.Detail
 	}
 	return text
-}
-
-// caseTwoSign is of numbers on which the bank does not book, or books otherwise than we know (plan 4.6.1, case 2).
-func (f *poolFacts) caseTwoSign() incident.Sign {
-	s := f.sign(caseTwo, SignNotBooked, "子账号无法入账或到账与银行不符")
-	s.Detail = "母账户 " + f.view.Parent + "；银行的答复与本系统对子账号的记录不一致"
-	var w weighing
-	w.say(f.has(NumberUnknown) > 0, incident.SideBank, "本系统登记在用的子账号，银行答复不存在")
-	w.say(f.has(NumberClash) > 0, incident.SideBank, "银行把在用的子账号再次给出")
-	w.say(f.has(NumberCreditsDiffer) > 0, incident.SideBank, "银行查询所列到账与其推送不一致")
-	if e := f.changedBefore(s.Since); e != nil {
-		w.say(true, incident.SideOurs, "发现前 24 小时内本系统有变动："+e.Note)
-	}
-	w.say(f.deafIn(f.now.Add(-recently), f.now) > 0, incident.SideOurs, "近 7 天本系统曾中断，可能漏收推送")
-	s.Fault = w.fault()
-	var p proofs
-	for _, one := range f.found {
-		if one.Code == NumberUnknown || one.Code == NumberCreditsDiffer || one.Code == NumberClash {
-			p.know("2.1", one.Detail+"（"+one.Code.Name()+"）")
-		}
-	}
-	p.ask("2.1", "致电"+f.bank.Name+"：核对上列子账号的状态，能否正常入账；有无被退回或挂账的款项", "请银行对上列子账号逐笔提供入账明细")
-	f.proveAccount(&p)
-	p.know("2.3", f.changesText(s.Since)...)
-	s.Evidence = Exhibits(s.Scenario, s.Branch, p)
-	return s
-}
-
-// proveAccount is step 2.2: is the centre's deposit account in a normal state?
-func (f *poolFacts) proveAccount(p *proofs) {
-	if f.last.StatementDay == "" {
-		p.know("2.2", "尚无该母账户的对账单")
-	} else {
-		agree := "余额、衔接均相符，已日终关闭"
-		if !f.last.Closed || f.last.Chain == ChainIsBroken {
-			agree = "尚不相符或未关闭，请综合科核对"
-		}
-		p.know("2.2", "最近对账单 "+string(f.last.StatementDay)+"："+agree)
-	}
-	if at := f.last.LastCredit; !at.IsZero() {
-		p.know("2.2", "最近一笔入账："+f.veil.When(at))
-	}
-	if at := f.last.LastDebit; !at.IsZero() {
-		p.know("2.2", "最近一笔支出："+f.veil.When(at))
-	}
-	p.ask("2.2", "综合科与"+f.bank.Name+"确认母账户 "+f.view.Parent+" 是否正常（冻结、久悬、限额）")
 }

@@ -323,7 +323,7 @@ func (c *circumstances) outageText() string {
 	text := ""
 	for _, o := range c.outages {
 		if c.now.Sub(o.Ended) < 24*time.Hour {
-			text += fmt.Sprint("；", deposit.Wall(o.Began), " 起中断 ", lasting(o.Lasted()), "（", o.Cause.Chinese(), "）")
+			text += fmt.Sprint("；自 ", deposit.Wall(o.Began), " 起中断 ", lasting(o.Lasted()), "（", o.Cause.Chinese(), "）")
 		}
 	}
 	if text == "" {

@@ -14,7 +14,7 @@ import (
 func (f *pushFacts) rejectedSign(refused map[bank.Rejection]int) incident.Sign {
 	s := f.sign(SignRejected, f.bank.Name+"：推送的报文被本系统拒收")
 	s.Since = f.firstRefusal(bank.Disbelieved, bank.Unwelcome, bank.Broken)
-	s.Detail = "近一小时有报文因验签、内容或本系统自身原因被拒收"
+	s.Detail = "近两小时有报文因验签、内容或本系统自身原因被拒收"
 	var w weighing
 	w.say(refused[bank.Broken] > 0, incident.SideOurs, "本系统程序处理报文时出错")
 	w.say(f.clockOff.Abs() > 2*time.Second, incident.SideOurs, "本机时钟不准，时间戳校验可能误拒")
@@ -37,11 +37,14 @@ func (f *pushFacts) rejectedSign(refused map[bank.Rejection]int) incident.Sign {
 func (f *pushFacts) unreadableSign(n int) incident.Sign {
 	s := f.sign(SignUndecodable, f.bank.Name+"：无法解码的报文增多")
 	s.Since = f.firstRefusal(bank.Unreadable)
-	s.Detail = fmt.Sprint("近一小时无法解码的报文 ", f.veil.Count(n), " 条，明显多于平常")
+	s.Detail = fmt.Sprint("近两小时无法解码的报文 ", f.veil.Count(n), " 条，明显多于平常")
 	var w weighing
 	codes := f.codesOf(bank.Unreadable)
 	w.say(codes["charset"] || codes["charset_wrong"], incident.SideBank, "报文的字符集与声明不符")
-	w.say(f.changedBefore(s.Since) == nil, incident.SideBank, "本系统近 24 小时没有升级或改动设置，而同一程序此前能够解码")
+	heard := f.takenToday() > 0 || f.rhythm.Known()
+	w.say(heard && f.changedBefore(s.Since) == nil, incident.SideBank, "本系统近 24 小时没有升级或改动设置，而同一程序此前能够解码")
+	w.say(!heard, incident.SideOurs, "近四周没有成功接收过该银行的推送，可能是首次对接，或 banks.yaml 的 adapter、charset 与银行不符")
+	w.say(!heard, incident.SideBank, "报文无法解码：可能不是约定的格式")
 	if e := f.changedBefore(s.Since); e != nil {
 		w.say(true, incident.SideOurs, "解码失败前 24 小时内本系统有变动："+e.Note)
 	}

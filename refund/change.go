@@ -44,6 +44,9 @@ var ChangeMoves = deposit.Machine{
 	"REFUSED":   {},
 }
 
+// ChangeStates are what people call the states of a change.
+var ChangeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
+
 var changes = sqldb.NewTable("payee_changes", "id, entry_id, payee_name, payee_account, payee_bank, payee_bank_code, evidence, evidence_sha256, "+
 	"made_by, reviewed_by, approved_by, confirmed_by, made_at, effective_at, state, version", func(p *PayeeChange) []any {
 	return []any{&p.ID, &p.EntryID, &p.PayeeName, &p.PayeeAccount, &p.PayeeBank, &p.PayeeBankCode, &p.Evidence, &p.EvidenceSHA256,

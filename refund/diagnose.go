@@ -158,19 +158,26 @@ func (g *diagnosing) read(ctx context.Context) (err error) {
 	if g.reserved, err = reservationsOf(ctx, r, entries); err != nil {
 		return err
 	}
+	g.notes, err = lastNotes(ctx, r, g.all)
+	return err
+}
+
+// lastNotes are the notes of the lines' last steps, as the audit trail has them.
+func lastNotes(ctx context.Context, r sqldb.Reader, all []Line) (map[sqldb.ID]string, error) {
 	type step struct {
 		row  sqldb.ID
 		note string
 	}
-	g.notes = map[sqldb.ID]string{}
-	return sqldb.Chunks(ids(g.all), func(in string, args []any) error {
+	notes := map[sqldb.ID]string{}
+	err := sqldb.Chunks(ids(all), func(in string, args []any) error {
 		steps, err := sqldb.Select(ctx, r, func(s *step) []any { return []any{&s.row, &s.note} },
 			"SELECT row_id, note FROM events WHERE table_name = 'refunds' AND was <> '' AND row_id IN "+in+" ORDER BY seq", args...)
 		for _, s := range steps {
-			g.notes[s.row] = s.note
+			notes[s.row] = s.note
 		}
 		return err
 	})
+	return notes, err
 }
 
 func (g *diagnosing) messages(ctx context.Context) error {

@@ -61,7 +61,7 @@ func (d *Desk) watchedNow(ctx context.Context) (c watchedNow, err error) {
 	if c.veil, err = reconcile.VeilNow(ctx, d.db); err != nil {
 		return c, err
 	}
-	c.changes, err = reconcile.ProgramChanges(ctx, d.db)
+	c.changes, err = reconcile.ProgramChanges(ctx, d.db, WatchedCodes())
 	return c, err
 }
 
@@ -79,6 +79,10 @@ func (d *Desk) watchUnknown(ctx context.Context, c watchedNow) ([]incident.Sign,
 	if err != nil {
 		return nil, err
 	}
+	notes, err := lastNotes(ctx, d.db, all)
+	if err != nil {
+		return nil, err
+	}
 	return d.byAccount(ctx, all, func(b *bank.Bank, a account, some []watchedLine) incident.Sign {
 		s := incident.Sign{Scenario: incident.Unrefundable, Branch: "2", Code: SignUnknown, Subject: a.subject(), Bank: a.bank, ParentAccount: a.parent, Department: string(reconcile.Finance), Scope: incident.Part,
 			Title: b.Name + "：有退付超过一天结果不明", Since: some[0].SentAt.Add(unknownFor)}
@@ -88,31 +92,39 @@ func (d *Desk) watchUnknown(ctx context.Context, c watchedNow) ([]incident.Sign,
 		p.Asks = []string{"致电" + b.Name + "：按上列退付流水号逐笔查明是否已付", "导入发送日及次日的对账单：有支出即已付；没有且银行确认未付的，由两人认定后再重新提交"}
 		changed := reconcile.Proof{Step: "2.3", Facts: c.changes(some[0].SentAt)}
 		s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p, changed})
-		s.Fault = unknownFault(some)
+		s.Fault = unknownFault(some, notes)
 		return s
 	})
 }
 
-// unknownFault says on whose side it lies that nothing is known: by whether the bank answered at all.
-func unknownFault(some []watchedLine) *incident.Fault {
-	silent, unclear := 0, 0
+// unknownFault says on whose side it lies that nothing is known: we broke off, the bank said what settles nothing, or there was
+// no answer, which may be the bank's fault or the line's.
+func unknownFault(some []watchedLine, notes map[sqldb.ID]string) *incident.Fault {
+	broken, silent, unclear := 0, 0, 0
 	for _, l := range some {
-		if l.Code == "" {
-			silent++
-		} else {
+		switch {
+		case l.Code != "":
 			unclear++
+		case notes[l.ID] == noteBroken, l.State == Sending:
+			broken++
+		default:
+			silent++
 		}
 	}
-	f := &incident.Fault{Side: incident.SideBank, For: []string{}, Against: []string{}}
-	if silent > 0 {
-		f.For = append(f.For, "已发出而没有得到可识别的应答")
-		f.Against = append(f.Against, "也可能是发送时线路或本系统中断")
+	f := &incident.Fault{Side: incident.SideOpen, For: []string{}, Against: []string{}}
+	switch {
+	case broken == len(some):
+		f.Side = incident.SideOurs
+	case unclear == len(some):
+		f.Side = incident.SideBank
 	}
-	if unclear > 0 {
-		f.For = append(f.For, "银行的应答代码不能据以认定是否已付")
-	}
-	if unclear == 0 {
-		f.Side = incident.SideOpen
+	for _, one := range []struct {
+		n    int
+		fact string
+	}{{broken, "发送时本系统中断，报文是否到达银行不明"}, {unclear, "银行的应答代码不能据以认定是否已付"}, {silent, "已发出而没有得到可识别的应答，银行或线路均有可能"}} {
+		if one.n > 0 {
+			f.For = append(f.For, one.fact)
+		}
 	}
 	return f
 }
@@ -140,6 +152,10 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(l Line) bool { return l.State == Failed && !aboutPayee(&l) })
+	changed, err := d.changesUnderWay(ctx, all)
+	if err != nil {
+		return nil, err
+	}
 	return d.byAccount(ctx, all, func(b *bank.Bank, a account, some []watchedLine) incident.Sign {
 		s := incident.Sign{Scenario: incident.Unrefundable, Branch: "1", Code: SignReturned, Subject: a.subject(), Bank: a.bank, Department: string(reconcile.Finance),
 			Title: b.Name + "：有退付因收款户名或账户问题退汇、拒付", Since: some[0].SentAt}
@@ -160,6 +176,11 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 			p.Facts = append(p.Facts, nonEmpty(serialsText(part.what, serials), c.veil.Note(sealed))...)
 		}
 		s.Detail = "请业务科室核对收款户名、账号、开户行，经审核后重新退付"
+		for _, l := range some {
+			if text := changed[l.EntryID]; text != "" && !l.sealed {
+				p.Facts = append(p.Facts, "退付流水号 "+l.Serial+"：收款账户变更"+text)
+			}
+		}
 		p.Asks = []string{"业务科室联系投标人核对收款户名、账号、开户行与联行号；有变更的办理收款账户变更审批并附证明", "综合科审核后重新组批，或由网银付款并登记"}
 		s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p})
 		s.Fault = &incident.Fault{Side: incident.SideBidder, For: []string{"收款行或银行指明户名、账号或账户状态有误"}, Against: []string{}}
@@ -168,6 +189,27 @@ func (d *Desk) watchReturned(ctx context.Context, c watchedNow) ([]incident.Sign
 		}
 		return s
 	})
+}
+
+// changesUnderWay says of lines' receipts how far a change of the payee is, of whose evidence the papers' hash is kept.
+func (d *Desk) changesUnderWay(ctx context.Context, all []Line) (map[sqldb.ID]string, error) {
+	entries := make([]sqldb.ID, len(all))
+	for i := range all {
+		entries[i] = all[i].EntryID
+	}
+	texts := map[sqldb.ID]string{}
+	err := sqldb.Chunks(distinct(entries), func(in string, args []any) error {
+		rows, err := changes.All(ctx, d.db, "WHERE entry_id IN "+in+" ORDER BY made_at, id", args...)
+		for i := range rows {
+			p := &rows[i]
+			texts[p.EntryID] = "（" + string(deposit.DayOf(p.MadeAt)) + " 提出）：" + ChangeStates[p.State]
+			if p.EvidenceSHA256 != "" {
+				texts[p.EntryID] += "，附有证明材料"
+			}
+		}
+		return err
+	})
+	return texts, err
 }
 
 // watchedLine is a line, and whether its lot is not opened.

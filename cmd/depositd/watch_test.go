@@ -49,12 +49,11 @@ func newCalm(t *testing.T) *calm {
 	c.must(err)
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
-	p.app, p.base = openQuietly(t, folder, p.clock.now)
-	p.client = visit(t, p.app.db)
+	p.app, p.base = openQuietly(t, sqldb.FileURL(filepath.Join(folder, "deposit.db")), folder, p.clock.now, func(a *app) error { return p.letIn(t.Context(), a) })
 	for i := range demoBanks {
 		b, err := p.app.banks.Bank(demoBanks[i].code)
 		c.must(err)
-		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(7, uint64(i))), p.clock.now) //nolint:gosec // the same each time
+		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(7, uint64(i))), p.clock.now)
 		p.sims[i].Hold(demoBanks[i].parent, demoBanks[i].balance)
 		c.sends[i] = p.sims[i].OverHTTP(p.client, p.base, p.keys[i])
 		p.sends[i] = c.sends[i]
@@ -63,9 +62,9 @@ func newCalm(t *testing.T) *calm {
 }
 
 // openQuietly opens the app on a folder with its banks.yaml, and serves its API: no job runs but when a test says so.
-func openQuietly(t *testing.T, folder string, now func() time.Time) (*app, string) {
+func openQuietly(t *testing.T, url, folder string, now func() time.Time, letIn func(*app) error) (*app, string) {
 	t.Helper()
-	c := &call{settings: &Settings{DB: sqldb.FileURL(filepath.Join(folder, "deposit.db")), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
+	c := &call{settings: &Settings{DB: url, Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
 		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	a, err := c.open(t.Context(), brought)
@@ -73,7 +72,7 @@ func openQuietly(t *testing.T, folder string, now func() time.Time) (*app, strin
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.db.Close() })
-	if err := a.letIn(); err != nil {
+	if err := letIn(a); err != nil {
 		t.Fatal(err)
 	}
 	handler, err := api.New(a.desks(prometheus.NewRegistry()))
