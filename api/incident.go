@@ -104,23 +104,33 @@ func (s *server) answerIncident(c *gin.Context, status int, i incident.Incident)
 
 // incidentParam is the incident in the path, by its key or by its number. One that the caller does not see is not there.
 func (s *server) incidentParam(c *gin.Context) (sqldb.ID, error) {
-	text, err := param(c, "id")
+	id, err := s.incidentKey(c)
 	if err != nil {
 		return 0, err
 	}
-	var i incident.Incident
-	if strings.Contains(text, "-") {
-		i, err = incident.ByNumber(c.Request.Context(), s.DB, text)
-	} else {
-		var id sqldb.ID
-		if id, err = idParam(c); err == nil {
-			i, err = incident.ByID(c.Request.Context(), s.DB, id)
-		}
+	return id, s.seen(c, id)
+}
+
+// incidentKey is the key of the incident in the path; of a number that there is none of, 0.
+func (s *server) incidentKey(c *gin.Context) (sqldb.ID, error) {
+	text, err := param(c, "id")
+	if err != nil || !strings.Contains(text, "-") {
+		return idParam(c)
 	}
+	i, err := incident.ByNumber(c.Request.Context(), s.DB, text)
+	if deposit.IsKind(err, deposit.NotFound) {
+		return 0, nil
+	}
+	return i.ID, err
+}
+
+// seen refuses an incident that is not there, or not for the caller's eyes, with the same words.
+func (s *server) seen(c *gin.Context, id sqldb.ID) error {
+	i, err := incident.ByID(c.Request.Context(), s.DB, id)
 	if err == nil && !i.Seen(s.within(c)) {
 		err = incident.Unknown()
 	}
-	return i.ID, err
+	return err
 }
 
 // within are the departments whose incidents about lots the caller sees; nil: all. The IT department answers for the whole plan.

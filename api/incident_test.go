@@ -29,6 +29,7 @@ func (h *house) staff() {
 // open opens an incident by a person's word.
 func (h *house) open(body string) (i Incident) {
 	h.t.Helper()
+	h.staff()
 	h.act("值班员", "/v1/incidents", body).want(201, "").into(&i)
 	return i
 }
@@ -43,7 +44,6 @@ func (h *house) signed(i Incident, act incident.Act, office, more string) (next 
 // One incident over HTTP, from the report to the review and its exports.
 func TestIncidentOverHTTP(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
-		h.staff()
 		i := h.open(outage)
 		if again := h.open(outage); again.ID != i.ID || i.Number != "YJ-2026-0001" || i.SuggestedLevel != "" {
 			t.Fatalf("opened %+v, again %+v", i, again)
@@ -132,7 +132,6 @@ func (h *house) exports(at string, says ...string) {
 // Nobody acts without a name, and what is wrong is told.
 func TestIncidentRefusals(t *testing.T) {
 	h := local(t)
-	h.staff()
 	i := h.open(outage)
 	at := "/v1/incidents/" + i.ID.String()
 	h.act("", "/v1/incidents", outage).want(401, "unauthenticated")
@@ -158,7 +157,6 @@ func TestIncidentRefusals(t *testing.T) {
 // Nobody acts as what he is not: offices follow the account's roles and department.
 func TestOffices(t *testing.T) {
 	h := local(t)
-	h.staff()
 	i := h.open(outage)
 	at := "/v1/incidents/" + i.ID.String()
 	for _, c := range []struct {

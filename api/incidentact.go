@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"slices"
 
@@ -32,17 +31,34 @@ type asker struct {
 	by     string
 	office string
 	form   *form
+
+	allowed func() error
 }
 
 func (s *server) askerOf(c *gin.Context) (a asker, err error) {
-	if a.id, err = s.incidentParam(c); err != nil {
+	if a.id, err = s.incidentKey(c); err != nil {
 		return a, err
 	}
 	if a.by, a.form, err = s.act(c); err != nil {
 		return a, err
 	}
 	a.office = a.form.text("as", mostOffice)
-	return a, s.mayActAs(c, a.office)
+	a.allowed = func() error {
+		if err := s.seen(c, a.id); err != nil {
+			return err
+		}
+		return s.mayActAs(c, a.office)
+	}
+	return a, nil
+}
+
+// done ends the reading of the body: what is wrong with it is told first, then whether the asker may at all.
+func (a *asker) done() error {
+	a.form.done()
+	if err := a.form.err(); err != nil {
+		return err
+	}
+	return a.allowed()
 }
 
 // postIncident opens an incident, or a drill, by a person's word.
@@ -77,7 +93,10 @@ func (s *server) report(c *gin.Context, by string, f *form, source incident.Sour
 		f.fault(true, "reference", "field_missing", "缺少必填项：reference")
 	}
 	f.done()
-	if err := errors.Join(f.err(), s.mayActAs(c, o.Office)); err != nil {
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := s.mayActAs(c, o.Office); err != nil {
 		return err
 	}
 	if err := s.checkAccount(o.Bank, o.ParentAccount); err != nil {
@@ -125,8 +144,7 @@ func (s *server) signIncident(c *gin.Context) error {
 	}
 	w := incident.Declaration{Incident: a.id, Version: a.form.number("version"), Act: incident.Act(a.form.text("act", mostOffice)), Office: a.office, Text: a.form.text("text", mostWords),
 		At: a.form.instantIf("at"), Level: a.form.textIf("level", mostOffice)}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	i, err := s.Incident.Declare(c.Request.Context(), a.by, w)
@@ -142,8 +160,7 @@ func (s *server) chooseBranch(c *gin.Context) error {
 		return err
 	}
 	version, branch := a.form.number("version"), a.form.text("branch", mostOffice)
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	i, err := s.Incident.Choose(c.Request.Context(), a.by, a.office, a.id, version, branch)
@@ -168,8 +185,7 @@ func (s *server) moveStep(c *gin.Context) error {
 	}
 	act := incident.StepAct{Incident: a.id, Step: a.form.text("step", mostOffice), Version: a.form.number("version"), Act: a.form.act([]string{"start", "finish", "skip", "reopen"}),
 		Text: a.form.textIf("text", mostWords)}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	step, err := s.Incident.MoveStep(c.Request.Context(), a.by, a.office, act)
@@ -187,8 +203,7 @@ func (s *server) putDeadlines(c *gin.Context) error {
 		return err
 	}
 	all := deadlinesOf(a.form)
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	if err := s.Incident.SetDeadlines(c.Request.Context(), a.by, a.office, a.id, all); err != nil {
@@ -203,8 +218,7 @@ func (s *server) postNote(c *gin.Context) error {
 		return err
 	}
 	text := a.form.text("text", mostWords)
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	if err := s.Incident.Note(c.Request.Context(), a.by, a.office, a.id, text); err != nil {
@@ -236,8 +250,7 @@ func (s *server) postEvidence(c *gin.Context) error {
 	if len(e.Numbers) > mostFigures {
 		a.form.fault(false, "numbers", "list_too_long", "numbers 最多 100 项")
 	}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	kept, err := s.Incident.Attach(c.Request.Context(), a.by, a.office, a.id, e)
@@ -255,8 +268,7 @@ func (s *server) postBackfill(c *gin.Context) error {
 		return err
 	}
 	b := incident.Backfill{IncidentID: a.id, Office: a.office, Text: a.form.text("text", mostWords), Records: a.form.number("records"), From: a.form.instant("from"), To: a.form.instant("to")}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	if b, err = s.Incident.Enter(c.Request.Context(), a.by, b); err != nil {
@@ -275,8 +287,7 @@ func (s *server) postAction(c *gin.Context) error {
 	if order.DueOn == "" && a.form.wrong.count == 0 {
 		a.form.fault(true, "due_on", "field_missing", "缺少必填项：due_on")
 	}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	made, err := s.Incident.Ask(c.Request.Context(), a.by, a.office, order)
@@ -298,8 +309,7 @@ func (s *server) moveAction(c *gin.Context) error {
 	}
 	act := a.form.act([]string{"finish", "drop", "reopen"})
 	m := incident.Action{IncidentID: a.id, ID: action, Version: a.form.number("version"), Outcome: a.form.text("text", mostWords)}
-	a.form.done()
-	if err := a.form.err(); err != nil {
+	if err := a.done(); err != nil {
 		return err
 	}
 	moved, err := s.Incident.MoveAction(c.Request.Context(), a.by, a.office, m, act)
