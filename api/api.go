@@ -23,6 +23,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/incident"
 	"depositd/platform/people"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -38,6 +39,7 @@ type Desks struct {
 	Refund    *refund.Desk
 	People    *people.Desk
 	Incident  *incident.Desk
+	Webhook   *webhook.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -63,6 +65,7 @@ type server struct {
 	meters    *meters
 	once      *once.Desk
 	gate      *gate
+	samples   samples
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
 }
@@ -77,7 +80,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Webhook == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {

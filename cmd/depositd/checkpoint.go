@@ -14,7 +14,7 @@ type checkpointCmd struct{}
 // Run prints what the audit trail is now, in one line. It is to be kept where whoever can write the database cannot write:
 // depositd checkpoint >> on-another-machine.jsonl.
 func (*checkpointCmd) Run(ctx context.Context, c *call) error {
-	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
+	return c.useDatabase(ctx, func(db *sqldb.DB) error {
 		now, err := reconcile.NewDesk(db, nil, reconcile.Rules{}).Checkpoint(ctx)
 		if err != nil {
 			return err
