@@ -65,6 +65,7 @@ type server struct {
 	meters    *meters
 	once      *once.Desk
 	gate      *gate
+	samples   samples
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
 }

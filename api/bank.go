@@ -34,7 +34,7 @@ func (s *server) bankMessage(c *gin.Context) error {
 	m, err := b.Open(bank.Sealed{Header: e.Header, Method: e.Method, Path: e.Path, Peer: e.Peer, Raw: raw, Source: bank.ByHTTP, At: e.At})
 	switch {
 	case isDoubt(err) && broken == nil:
-		return s.disbelieve(c, b.Code, err)
+		return s.disbelieve(c, m, err)
 	case isDoubt(err):
 		return broken
 	}
@@ -81,7 +81,7 @@ func (s *server) bankOf(c *gin.Context) (*bank.Bank, error) {
 	}
 	b, err := s.Banks.Bank(code)
 	if err != nil && s.caller(c).Kind == Nobody {
-		return nil, s.disbelieve(c, "", err)
+		return nil, s.disbelieve(c, bank.Message{}, err)
 	}
 	return b, err
 }

@@ -1,14 +1,18 @@
 package api
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/time/rate"
 
 	"depositd/bank"
 )
@@ -80,13 +84,43 @@ func pinOfHeader(value string) string {
 	return bank.PinOf(certificate)
 }
 
-// disbelieve writes down why a message is not believed and says no more than that. Of it nothing is stored, so that a
-// stranger can neither fill the database nor use up an id; the security log says who came from where, and why not.
-func (s *server) disbelieve(c *gin.Context, code string, cause error) error {
+// disbelieve writes down why a message is not believed and says no more than that: in the security log each, with where it
+// came from, and of the first few and then one a minute the circumstances in the database, where the watch finds out that a
+// bank has changed its key. A stranger can neither fill it nor use up an id.
+func (s *server) disbelieve(c *gin.Context, m bank.Message, cause error) error {
 	reason, text := bank.Reason(cause)
 	s.meters.unbelieved.WithLabelValues(reason).Inc()
-	s.Log.Warn("message not believed", "security", true, "request", c.GetString(requestID), "bank", code, "code", reason, "reason", text, "from", c.ClientIP())
+	s.Log.Warn("message not believed", "security", true, "request", c.GetString(requestID), "bank", m.Bank, "code", reason, "reason", text, "from", c.ClientIP())
+	if m.Bank == "" || !s.samples.take(m.Bank, s.DB.Now()) {
+		return bank.ErrUnbelieved
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), keepTime)
+	defer cancel()
+	if err := s.Bank.Refuse(ctx, m, cause); err != nil {
+		s.Log.Warn("the circumstances of an unbelieved message are not kept", "request", c.GetString(requestID), "cause", err)
+	}
 	return bank.ErrUnbelieved
+}
+
+// samples says of which unbelieved messages the circumstances are kept, for each bank.
+type samples struct {
+	mu    sync.Mutex
+	banks map[string]*rate.Limiter
+}
+
+// mostSamples are kept at once, and then one a minute.
+const mostSamples = 10
+
+func (k *samples) take(code string, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.banks == nil {
+		k.banks = map[string]*rate.Limiter{}
+	}
+	if k.banks[code] == nil {
+		k.banks[code] = rate.NewLimiter(rate.Every(time.Minute), mostSamples)
+	}
+	return k.banks[code].AllowN(now, 1)
 }
 
 // isDoubt says that an error is a doubt of who sent the message.

