@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
 )
@@ -87,15 +89,23 @@ func (h *house) table() string {
 // that is new, or a role that it is opened to, is seen in the table's change.
 func TestDoors(t *testing.T) {
 	h := local(t)
-	got := h.table()
+	asWritten(t, doorsFile, h.table())
+}
+
+// asWritten holds a table to the one in a file, and tells the lines that differ.
+func asWritten(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(doorsFile, []byte(got), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(doorsFile)
-	if err != nil || got != string(want) {
-		t.Errorf("the doors are not as %s says (%v):\n%s", doorsFile, err, got)
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(written), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("what %s says (-) is not what is (+):\n%s", file, diff)
 	}
 }
 

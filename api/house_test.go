@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +30,7 @@ import (
 	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -93,8 +96,10 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	incidents, hooks := incident.NewDesk(h.db, plan, incident.ByBoth), webhook.NewDesk(h.db, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall", Drills: true}}}, plan)
+	incidents.Join(hooks.Queue)
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incident.NewDesk(h.db, plan, incident.ByBoth), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incidents, Webhook: hooks, People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -149,18 +154,32 @@ func (h *house) credentials(request *http.Request) {
 		}
 		return
 	}
-	path := request.URL.Path
+	r := h.routeOf(request)
 	switch {
-	case strings.HasPrefix(path, "/v1/lots") || strings.HasPrefix(path, "/v1/bids") || strings.HasPrefix(path, "/v1/platform"):
+	case r == nil || slices.Contains(r.Roles, Public) || slices.Contains(r.Roles, BankPeer) && strings.Contains(request.URL.Path, "/open/"):
+	case slices.Contains(r.Roles, people.Platform) || slices.Contains(r.Roles, people.Statements):
 		request.Header.Set("Authorization", h.bearer())
-	case strings.HasPrefix(path, "/v1/banks/"):
-		if strings.HasSuffix(path, "/statements") && !strings.Contains(path, "/open/") {
-			request.Header.Set("Authorization", h.bearer())
-		}
-	case strings.HasPrefix(path, "/v1/"):
+	case !slices.Equal(r.Roles, []Role{BankPeer}):
 		request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie(everybody)})
 	}
 }
+
+// routeOf is the route that a request goes to; nil where there is none.
+func (h *house) routeOf(request *http.Request) *Route {
+	template, _ := match(request)
+	routes := h.server.routes()
+	for i := range routes {
+		if routes[i].Method == request.Method && openapiPath(routes[i].Path) == template {
+			return &routes[i]
+		}
+	}
+	return nil
+}
+
+// openapiPath writes a path as the document does.
+func openapiPath(path string) string { return pathParameter.ReplaceAllString(path, "{$1}") }
+
+var pathParameter = regexp.MustCompile(`:(\w+)`)
 
 // locked is a log that the tests read.
 type locked struct {

@@ -272,13 +272,11 @@ func (h *house) asWhoMay(method, path string, body []byte) *http.Request {
 	h.t.Helper()
 	request := httptest.NewRequest(method, path, strings.NewReader(string(body)))
 	request.Header.Set("Content-Type", jsonType)
-	if strings.HasPrefix(path, "/v1/users") {
-		role := people.SystemAdmin
-		if strings.HasSuffix(path, "/grant") || strings.HasSuffix(path, "/refuse") {
-			role = people.SecurityAdmin
+	for _, role := range h.routeOf(request).Roles {
+		if role != Public && role != LoggedIn {
+			h.stands(request, string(role), role)
+			return request
 		}
-		h.stands(request, string(role), role)
-		return request
 	}
 	h.credentials(request)
 	return request

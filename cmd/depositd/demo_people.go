@@ -11,7 +11,7 @@ import (
 
 // demoPassword opens every account of the demonstration. Its clock is not an authenticator's, so that a password is all that is
 // asked for; nobody but this machine reaches it, and nothing in it is true.
-const demoPassword = "Yanshi-2026-Baozheng"
+const demoPassword = "Yanshi-2026-Baozheng" //nolint:gosec // printed for everybody who looks on
 
 // demoPeople are who works at the centre of the demonstration.
 var demoPeople = []struct {

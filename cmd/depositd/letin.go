@@ -37,7 +37,7 @@ func (c *call) usePeople(ctx context.Context, f func(*people.Desk) error) error 
 	if len(problems) > 0 {
 		return settingsWrong(problems)
 	}
-	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
+	return c.useDatabase(ctx, func(db *sqldb.DB) error {
 		desk, err := config.peopleOf(db)
 		if err != nil {
 			return err

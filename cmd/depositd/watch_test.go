@@ -35,7 +35,7 @@ type calm struct {
 	*testing.T
 	*demoMonth
 	p      *player
-	sends  [2]banksim.Send // that work
+	sends  [3]banksim.Send // that work
 	opened []incident.Incident
 	rounds int
 }
@@ -45,7 +45,7 @@ func newCalm(t *testing.T) *calm {
 	p := &player{clock: &demoClock{}, client: &http.Client{}}
 	c := &calm{T: t, p: p, demoMonth: newCalmMonth(7, mostDays, p)}
 	folder := sqldbtest.InMemory(t)
-	key, err := writeDemoBanks(folder)
+	key, err := writeDemoBanks(folder, "127.0.0.1:1")
 	c.must(err)
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
@@ -310,7 +310,7 @@ func (c *calm) paysAstray() wanted {
 // goesDeaf: the service is away for an hour and a half; the banks push again what it did not take.
 func (c *calm) goesDeaf() wanted {
 	beat := func(ctx context.Context) { c.beat(ctx, false) }
-	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [2]banksim.Send{dead, dead} })
+	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [3]banksim.Send{dead, dead, dead} })
 	c.onDay(deafDay, "10:31:00", func(ctx context.Context) { c.p.sends = c.sends; beat(ctx) })
 	return wanted{"5.1.1", "1", reconcile.SignOutage, string(c.days[deafDay]) + " 09:00:00", incident.SideOurs,
 		map[string]string{"1/1": "1 小时 31 分钟", "1/2": "100 分钟以内", "1/4": "请 鲁西示例银行、示例开放银行 补推"}}

@@ -143,6 +143,10 @@ func TestTriesAtOnce(t *testing.T) {
 // A code opens once, and not later than a step aside; a role of money does nothing before it has one.
 func TestSecondFactor(t *testing.T) {
 	each(t, people.Rules{}, func(h *house) {
+		h.granted("李四", people.Department)
+		if _, s := h.in("李四"); len(s.Must) != 0 || s.Fresh(h.now) {
+			t.Errorf("a department's clerk must %v, and signs %v without a second factor", s.Must, s.Fresh(h.now))
+		}
 		h.granted("张三", people.FinanceMaker)
 		_, s := h.in("张三")
 		if len(s.Must) != 1 || s.Must[0] != people.SetFactor {

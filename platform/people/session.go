@@ -16,9 +16,7 @@ type Session struct {
 	ProvedAt  time.Time // when the second factor was given last, or without one the password
 	Must      []Must    // what has to be done before anything else
 
-	hash    string
-	seenAt  time.Time
-	endedAt time.Time
+	signs bool // the proof was one of a second factor
 }
 
 // Must is something that a person has to do before they may do anything else.
@@ -67,7 +65,7 @@ func (s *sessionRow) live(now time.Time) bool {
 }
 
 func (d *Desk) sessionOf(row *sessionRow, u User, now time.Time) *Session {
-	s := &Session{ID: row.ID, User: u, StartedAt: row.Started, ProvedAt: row.Proved, hash: row.Hash}
+	s := &Session{ID: row.ID, User: u, StartedAt: row.Started, ProvedAt: row.Proved, signs: u.HasFactor() || d.rules.PasswordAlone}
 	if d.rules.Policy.expired(u.passwordAt, now) {
 		s.Must = append(s.Must, SetPassword)
 	}
@@ -81,8 +79,8 @@ func (d *Desk) wantsFactor(roles []Role) bool {
 	return !d.rules.PasswordAlone && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(secondFactor, r) })
 }
 
-// Fresh says that the person has proved themselves anew within the last minutes, as a signature wants it.
-func (s *Session) Fresh(now time.Time) bool { return now.Sub(s.ProvedAt) < freshLasts }
+// Fresh says that the person has proved themselves anew within the last minutes, and by a second factor, as a signature wants it.
+func (s *Session) Fresh(now time.Time) bool { return s.signs && now.Sub(s.ProvedAt) < freshLasts }
 
 // seen keeps the last use. Whether it was kept makes no difference to the asker.
 func (d *Desk) seen(ctx context.Context, row *sessionRow, now time.Time) {
