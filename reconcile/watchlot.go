@@ -25,6 +25,8 @@ type astray struct {
 	SeenAt     time.Time
 	Meant      string // the lot that was probably meant; "": none is known
 	Opened     bool   // neither lot is sealed
+	Held       bool   // somebody held the number
+	Stated     bool   // the statement has it
 	Shared     bool   // the number is the lot's, for all its bids
 }
 
@@ -33,16 +35,21 @@ type astray struct {
 func (k *Keeper) watchLots(ctx context.Context, c circumstances) ([]incident.Sign, error) {
 	all, err := sqldb.Select(ctx, k.db, func(a *astray) []any {
 		return []any{&a.LotID, &a.Lot, &a.Department, sqldb.Wall(&a.OpensAt), sqldb.Wall(&a.OpenedAt), &a.Code, &a.Bank, &a.SubAccount, &a.Serial, sqldb.Wall(&a.BookedAt), sqldb.Wall(&a.SeenAt),
-			&a.Meant, &a.Opened, &a.Shared}
-	}, "SELECT t.id, t.number, t.department, t.opens_at, t.opened_at, f.code, e.bank, e.sub_account, e.serial, e.booked_at, e.first_seen, COALESCE(s.number, ''), "+mayTell+
-		", CASE WHEN t.numbering = 'PER_LOT' THEN 1 ELSE 0 END FROM findings AS f JOIN entries AS e ON e.id = f.subject JOIN lots AS t ON t.id = f.lot_id "+
-		"LEFT JOIN bids AS b ON b.id = f.suggested_bid LEFT JOIN lots AS s ON s.id = b.lot_id "+
-		"WHERE f.kind = 'CREDIT' AND f.state = 'OPEN' AND f.code IN ('WRONG_SUB_ACCOUNT','LATE_CREDIT') ORDER BY t.number, e.booked_at, e.serial, f.id LIMIT ?", mostAstray)
+			&a.Meant, &a.Opened, &a.Held, &a.Stated, &a.Shared}
+	}, "SELECT l.id, l.number, l.department, l.opens_at, l.opened_at, f.code, e.bank, e.sub_account, e.serial, e.booked_at, e.first_seen, COALESCE(s.number, ''), "+
+		"CASE WHEN l.state <> 'ANNOUNCED' AND COALESCE(s.state, '') <> 'ANNOUNCED' THEN 1 ELSE 0 END, CASE WHEN f.lot_id <> 0 THEN 1 ELSE 0 END, "+
+		"CASE WHEN EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id AND g.source = 'S') THEN 1 ELSE 0 END, CASE WHEN l.numbering = 'PER_LOT' THEN 1 ELSE 0 END "+
+		"FROM findings AS f JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.suggested_bid LEFT JOIN lots AS s ON s.id = b.lot_id "+
+		"JOIN lots AS l ON l.id = CASE WHEN f.lot_id <> 0 THEN f.lot_id ELSE s.id END "+
+		"WHERE f.kind = 'CREDIT' AND f.state = 'OPEN' AND f.code IN "+astrayCodes+" ORDER BY l.number, e.booked_at, e.serial, f.id LIMIT ?", mostAstray)
 	if err != nil {
 		return nil, err
 	}
 	return astraySigns(all, c), nil
 }
+
+// astrayCodes are the verdicts on money that came late, to somebody else's number or to nobody's.
+const astrayCodes = "('WRONG_SUB_ACCOUNT','LATE_CREDIT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT')"
 
 // mostAstray is how many a round looks at.
 const mostAstray = 2000
@@ -80,7 +87,7 @@ func lotSign(all []astray, c circumstances) incident.Sign {
 		}
 		if a.Code == LateCredit {
 			late++
-			p.know("1.2", fmt.Sprint("流水号 ", a.Serial, "：银行入账 ", deposit.Wall(a.BookedAt), "，开标时间 ", deposit.Wall(a.OpensAt), "，晚 ", int(a.BookedAt.Sub(a.OpensAt)/time.Second), " 秒"))
+			p.know("1.2", fmt.Sprint("流水号 ", a.Serial, "：银行入账 ", deposit.Wall(a.BookedAt), "，开标时间 ", deposit.Wall(a.OpensAt), "，晚 ", int(a.BookedAt.Sub(a.OpensAt)/time.Second), " 秒", a.statedText()))
 			continue
 		}
 		wrong++
@@ -88,7 +95,7 @@ func lotSign(all []astray, c circumstances) incident.Sign {
 	}
 	s.Detail = fmt.Sprint("晚于开标时间 ", late, " 笔，汇错子账号 ", wrong, " 笔")
 	w.say(late > 0, incident.SideBidder, "以银行入账时间为准，晚于开标时间")
-	w.say(wrong > 0, incident.SideBidder, "付款人在入账时另有投标，款项却汇入他人或他标段的子账号")
+	w.say(wrong > 0, incident.SideBidder, "付款人在入账时另有投标，款项却汇入他人、他标段或无人使用的子账号")
 	w.say(delayed > 0, incident.SideBank, "有通知在入账一小时以后才到达，但认定以入账时间为准")
 	deaf := c.deafIn(lot.OpensAt.Add(-time.Hour), lot.OpensAt)
 	w.say(deaf > 0, incident.SideOurs, "开标前一小时内本系统曾中断 "+lasting(deaf)+"，但认定以银行入账时间为准")
@@ -109,11 +116,25 @@ const slowNotice = time.Hour
 // placeText says whose project the number is that was paid into, and which was meant.
 func (a *astray) placeText() string {
 	text := fmt.Sprint("流水号 ", a.Serial, "：", deposit.Wall(a.BookedAt), " 入账的子账号 ", a.SubAccount, " 当时属于标段 ", a.Lot)
-	if a.Shared {
+	switch {
+	case a.SubAccount == "":
+		text = fmt.Sprint("流水号 ", a.Serial, "：", deposit.Wall(a.BookedAt), " 汇入母账户，没有写明子账号")
+	case !a.Held:
+		text = fmt.Sprint("流水号 ", a.Serial, "：", deposit.Wall(a.BookedAt), " 入账的子账号 ", a.SubAccount, " 当时不属于任何标段")
+	}
+	if a.Held && a.Shared {
 		text += "（该标段各投标人共用）"
 	}
-	if a.Meant != "" && a.Meant != a.Lot {
+	if a.Meant != "" && (a.Meant != a.Lot || !a.Held) {
 		text += "；付款人当时投标的标段是 " + a.Meant
 	}
-	return text
+	return text + a.statedText()
+}
+
+// statedText says whether the bank's statement confirms the booking and its time.
+func (a *astray) statedText() string {
+	if a.Stated {
+		return "（对账单已证实）"
+	}
+	return "（尚待对账单证实）"
 }

@@ -24,7 +24,7 @@ func (k *Keeper) watchSealed(ctx context.Context, c circumstances) ([]incident.S
 		n    int
 	}
 	all, err := sqldb.Select(ctx, k.db, func(f *found) []any { return []any{&f.bank, &f.kind, &f.last, &f.n} }, "SELECT f.bank, f.kind, MAX(f.day), COUNT(*) FROM findings AS f JOIN entries AS e ON e.id = f.subject "+matchedLots+
-		"WHERE f.state = 'OPEN' AND (f.kind = 'MISSING' OR f.kind = 'CREDIT' AND f.code IN ('WRONG_SUB_ACCOUNT','LATE_CREDIT')) AND "+mayTell+" = 0 GROUP BY f.bank, f.kind ORDER BY f.bank, f.kind")
+		"WHERE f.state = 'OPEN' AND (f.kind = 'MISSING' AND "+mayTell+" = 0 OR f.kind = 'CREDIT' AND f.code IN "+astrayCodes+" AND 'ANNOUNCED' IN (COALESCE(t.state, ''), COALESCE(s.state, ''))) GROUP BY f.bank, f.kind ORDER BY f.bank, f.kind")
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // watchBatches looks at batches of which lines failed, or that cannot be sent.
 func (d *Desk) watchBatches(ctx context.Context, c watchedNow) ([]incident.Sign, error) {
 	suspects, err := batches.All(ctx, d.db, "WHERE id IN (SELECT l.batch_id FROM refunds AS l WHERE l.state = 'FAILED' AND l.batch_id <> 0 AND NOT EXISTS (SELECT 1 FROM refunds AS n WHERE n.replaces = l.id AND n.state <> 'CANCELLED')) "+
-		"OR state = 'RELEASED' AND released_at < ? OR state = 'STARTED' AND released_at < ? AND EXISTS (SELECT 1 FROM refunds AS l WHERE l.batch_id = refund_batches.id AND l.state = 'RELEASED') "+
+		"OR state = 'RELEASED' AND released_at < ? OR state = 'STARTED' AND released_at < ? AND id IN (SELECT l.batch_id FROM refunds AS l WHERE l.state = 'RELEASED') "+
 		"ORDER BY made_at DESC, id LIMIT ?", sqldb.At(c.now.Add(-unsentFor)), sqldb.At(c.now.Add(-unsentFor)), mostWatched)
 	if err != nil {
 		return nil, err
