@@ -25,10 +25,11 @@ func noEnvironment(string) string { return "" }
 // runDemo plays the month and gives what is printed.
 func runDemo(t *testing.T, args ...string) string {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), append([]string{"demo", "--once", "--listen", "127.0.0.1:0", "--days", strconv.Itoa(leastDays)}, args...), noEnvironment, &stdout, &stderr)
+	var stdout bytes.Buffer
+	stderr := &lockedText{} // the service's log and the progress of the month
+	code := run(t.Context(), append([]string{"demo", "--once", "--listen", "127.0.0.1:0", "--days", strconv.Itoa(leastDays)}, args...), noEnvironment, &stdout, stderr)
 	if code != exitOK {
-		t.Fatalf("exit code %d:\n%s", code, &stderr)
+		t.Fatalf("exit code %d:\n%s", code, stderr)
 	}
 	return stdout.String()
 }
