@@ -32,7 +32,9 @@ func (s *server) postOpening(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	return s.agreed(c, func() (platform.Agreement, error) { return s.Platform.SayOpened(c.Request.Context(), by, number, reason) })
+	return s.agreed(c, func() (platform.Agreement, error) {
+		return s.Platform.SayOpened(c.Request.Context(), by, number, reason)
+	})
 }
 
 // postEarlierOpening takes a person's consent to an earlier opening that the platform wishes.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 )
 
 // HeldNumber is a number that something keeps from being released or from becoming free.
@@ -32,7 +33,10 @@ func HoldsOn(ctx context.Context, r sqldb.Reader, bank, subAccount string) ([]Ho
 		"SELECT reason FROM number_holds WHERE sub_account = ? AND bank = ? GROUP BY reason ORDER BY reason", subAccount, bank)
 }
 
-// NumberCalled finds the numbers of that name at every bank.
-func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string) ([]Number, error) {
-	return numbers.All(ctx, r, "WHERE sub_account = ? ORDER BY bank", subAccount)
+// NumberCalled finds the numbers of that name at every bank: those of our pools, and of those that the trading platform brought
+// the ones that a lot which these eyes may see has held. That another one is known would tell that somebody bids.
+func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string, eyes deposit.Sight) ([]Number, error) {
+	seen, args := LotSeen("leases.lot_id", eyes)
+	return numbers.All(ctx, r, "WHERE sub_account = ? AND (parent_account <> '' OR EXISTS (SELECT 1 FROM leases WHERE leases.sub_account = numbers.sub_account AND leases.bank = numbers.bank AND "+
+		seen+")) ORDER BY bank", append([]any{subAccount}, args...)...)
 }

@@ -23,6 +23,9 @@ func (v *verifyCmd) Run(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
+		if checks, err = desk.Told(ctx, checks); err != nil {
+			return err
+		}
 		return v.print(c, checks)
 	})
 }
