@@ -182,6 +182,7 @@ func (m *demoMonth) fates() {
 	m.at(m.clock(mid+3, "10:20:00"), func(ctx context.Context) error {
 		return m.play.event(ctx, "retendered", failed, "", again)
 	})
+	m.event(again, "opened", failed, "")
 	m.event(m.clock(mid+1, "16:40:00"), fateTerminated, m.firstOf(mid+2), "")
 
 	leaves := func(lot *demoLot) string { return lot.bids[len(lot.bids)-1].Name }
