@@ -65,7 +65,7 @@ var quiet = []string{
 }
 
 // observe counts and logs each request when it is answered: the route's template and the status, never the query or the
-// body, which can hold names.
+// body, which can hold names, nor how long the answer is, which tells of what stands in it.
 func (s *server) observe(c *gin.Context) {
 	method, route := c.Request.Method, c.FullPath()
 	if route == "" {
@@ -83,7 +83,7 @@ func (s *server) observe(c *gin.Context) {
 	s.meters.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 	s.meters.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	s.Log.Info("request", "request", c.GetString(requestID), "method", method, "route", route, "status", status,
-		"bytes", max(0, c.Writer.Size()), "ms", took.Milliseconds(), "from", c.ClientIP())
+		"ms", took.Milliseconds(), "from", c.ClientIP())
 }
 
 // recover answers a panic as our fault. Of its value only the type is logged, unless the runtime made it: a value of

@@ -40,3 +40,11 @@ func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string, eyes d
 	return numbers.All(ctx, r, "WHERE sub_account = ? AND (parent_account <> '' OR EXISTS (SELECT 1 FROM leases WHERE leases.sub_account = numbers.sub_account AND leases.bank = numbers.bank AND "+
 		seen+")) ORDER BY bank", append([]any{subAccount}, args...)...)
 }
+
+// DrainsSeen reports whether a number of a pool drains after a lot of which everything may be told.
+func DrainsSeen(ctx context.Context, r sqldb.Reader, bank, subAccount string) (bool, error) {
+	seen, args := LotSeen("l.lot_id", deposit.SightOfAll())
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM numbers AS n JOIN leases AS l ON l.id = n.lease_id WHERE n.sub_account = ? AND n.bank = ? AND n.state = 'DRAINING' AND "+seen,
+		append([]any{subAccount, bank}, args...)...)
+	return n > 0, err
+}
