@@ -17,6 +17,7 @@ type FindingKind string
 const (
 	KindCredit   FindingKind = "CREDIT"   // an entry whose verdict is not plainly Matched
 	KindBid      FindingKind = "BID"      // a bid without a deposit at opening
+	KindPayer    FindingKind = "PAYER"    // a lot and an account from which several of its bidders were paid for
 	KindMissing  FindingKind = "MISSING"  // an entry that was never pushed
 	KindOrphan   FindingKind = "ORPHAN"   // an entry that was pushed and is not on the final statement
 	KindConflict FindingKind = "CONFLICT" // an entry whose sightings contradict each other

@@ -183,7 +183,7 @@ func (fig *figures) told() *DayFigures {
 // differences sums what the comparison of an account's day found, in the order of Codes.
 func (d *Desk) differences(ctx context.Context, b bank.Book, day deposit.Day) ([]Difference, error) {
 	all, err := sqldb.Select(ctx, d.db, func(f *Difference) []any { return []any{&f.Code, &f.Entries, &f.Amount} },
-		"SELECT code, COUNT(*), SUM(amount) FROM findings WHERE day = ? AND bank = ? AND parent_account = ? AND kind NOT IN ('CREDIT','BID','CHECK','POOL','NUMBER','WORD') AND state <> 'CLEARED' GROUP BY code",
+		"SELECT code, COUNT(*), SUM(amount) FROM findings WHERE day = ? AND bank = ? AND parent_account = ? AND kind NOT IN ('CREDIT','BID','PAYER','CHECK','POOL','NUMBER','WORD') AND state <> 'CLEARED' GROUP BY code",
 		day, b.Bank, b.ParentAccount)
 	slices.SortFunc(all, func(a, b Difference) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
 	return append([]Difference{}, all...), err

@@ -110,6 +110,8 @@ func (m *demoMonth) castPayments() {
 		}
 		p.how(m, b, at)
 	}
+	last := taken[road]
+	m.forRival(m.cast[road].bids[last-2], m.cast[road].bids[last-1], m.clock(m.last, "09:05:10"))
 	m.at(m.clock(0, "07:00:00"), func(context.Context) error {
 		for i, b := range demoBanks {
 			m.play.sims[i].Hold(b.parent, b.balance)
