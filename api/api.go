@@ -1,10 +1,9 @@
 // Package api is the way in over HTTP: the banks' messages and files, the trading platform's facts, and the questions
 // people ask. Handlers read what was sent, call one desk, and answer; they decide nothing.
 //
-// Every route stands in one table with the roles it is meant for. Nobody is asked to log in yet: the roles are written
-// down and checked for being there, and are enforced once there are users. Until then the service listens on loopback
-// unless told otherwise, a bank's messages are held to its seal, and acts on refunds, which need several people, bear the
-// name that the reverse proxy in front has logged in.
+// Every route stands in one table with the roles it is for, and nobody else gets further than admit: a person by a session, a
+// machine by a token, and a bank by the seal of its messages, which their handlers look at. What a caller sees of the lots
+// is filtered below, by the sight that goes to the desks.
 package api
 
 import (
@@ -21,11 +20,12 @@ import (
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
 
-// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, PersonHeader, MaxStatement and Spool.
+// Desks is what the handlers work with. All of it is needed but Tend, Metrics, TrustedProxies, MaxStatement and Spool.
 type Desks struct {
 	DB        *sqldb.DB
 	Banks     *bank.Set
@@ -34,6 +34,7 @@ type Desks struct {
 	Reconcile *reconcile.Desk
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
+	People    *people.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -44,7 +45,6 @@ type Desks struct {
 	Receive func(context.Context, bank.Message) (bank.Receipt, error)
 
 	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
-	PersonHeader   string   // in which the logging-in proxy says who acts; "": DefaultPersonHeader
 	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
 	Spool          string   // folder for files on their way in; "": the system's for temporary files
 }
@@ -57,8 +57,7 @@ type server struct {
 	Desks
 	meters    *meters
 	foreign   *http.CrossOriginProtection
-	find      func(*gin.Context) Caller // who sends a request
-	schemaFit atomic.Bool               // it was right once; only a newer program changes it
+	schemaFit atomic.Bool // it was right once; only a newer program changes it
 }
 
 // New makes the handler of the whole service. It fails when a route has no role.
@@ -71,7 +70,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
@@ -80,10 +79,7 @@ func newServer(d Desks) (*server, error) {
 	if d.Tend == nil {
 		d.Tend = func() {}
 	}
-	if d.PersonHeader == "" {
-		d.PersonHeader = DefaultPersonHeader
-	}
-	s := &server{Desks: d, foreign: http.NewCrossOriginProtection(), find: anybody}
+	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
 	var err error
 	s.meters, err = s.newMeters()
 	return s, err
@@ -129,7 +125,7 @@ var headers = map[string]string{
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.
 func (s *server) open(c *gin.Context) {
-	id := s.DB.NewID().String()
+	id := sqldb.NewID().String()
 	c.Set(requestID, id)
 	c.Header("X-Request-Id", id)
 	for name, value := range headers {
@@ -158,7 +154,10 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		_ = connection.SetWriteDeadline(until.Add(answerGrace))
 		c.Request = c.Request.WithContext(ctx)
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
-		c.Set(callerKey, s.find(c))
+		if err := s.admit(c, &r); err != nil {
+			s.fail(c, err)
+			return
+		}
 		if err := r.checkType(c.Request); err != nil {
 			s.fail(c, err)
 			return
@@ -168,6 +167,3 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		}
 	}
 }
-
-// author is who stands in the audit trail while nobody logs in: where the request came from.
-func author(c *gin.Context) string { return "http:" + c.ClientIP() }

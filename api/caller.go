@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -27,6 +28,16 @@ type Caller struct {
 	Name       string   // as it stands in the audit trail: a person's own, unique; a machine's as token:NAME
 	Department string   // a person's; "" for those of the whole centre
 	Roles      []Role   // a person's, or the scopes of a machine's token
+
+	session *people.Session // a person's
+}
+
+// must is what a person has to do before anything else.
+func (c Caller) must() []people.Must {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.Must
 }
 
 // Has says whether the caller has one of the roles. Nobody has none.
@@ -41,6 +52,23 @@ const callerKey = "caller"
 func (s *server) caller(c *gin.Context) Caller {
 	found, _ := c.Value(callerKey).(Caller)
 	return found
+}
+
+// person is the person of the session, for acts that several different people have to sign: a machine signs nothing.
+func (s *server) person(c *gin.Context) (string, error) {
+	who := s.caller(c)
+	if who.Kind != Person {
+		return "", problem(http.StatusForbidden, "person_unknown", "此操作须由本人登录后进行")
+	}
+	return who.Name, nil
+}
+
+// author is who stands in the audit trail: a person, a token, or where a bank's message came from.
+func author(c *gin.Context) string {
+	if who, ok := c.Value(callerKey).(Caller); ok && who.Kind != Nobody {
+		return who.Name
+	}
+	return "http:" + c.ClientIP()
 }
 
 // wholeCentre are the roles whose eyes reach over all departments.

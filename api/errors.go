@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 )
 
 // Problem is every error's answer, RFC 9457 application/problem+json. Machines look at Code, which is stable; people read
@@ -66,6 +68,7 @@ var statuses = map[deposit.Kind]int{
 // codeStatuses are the codes for which HTTP has a word of its own.
 var codeStatuses = map[string]int{
 	"unauthenticated":   http.StatusUnauthorized, // all that a stranger learns: the reason is for our records alone
+	"login_refused":     http.StatusUnauthorized,
 	"message_too_large": http.StatusRequestEntityTooLarge,
 	"cursor_malformed":  http.StatusBadRequest,
 }
@@ -75,9 +78,12 @@ func problemOf(err error) *Problem {
 	var made *Problem
 	var large *http.MaxBytesError
 	var refusal *deposit.Refusal
+	var shut *people.Shut
 	switch {
 	case errors.As(err, &made):
 		return made
+	case errors.As(err, &shut):
+		return tooManyTries(shut.For)
 	case errors.As(err, &large):
 		return problem(http.StatusRequestEntityTooLarge, "body_too_large", "请求内容超过 "+strconv.FormatInt(large.Limit, 10)+" 字节的上限，请分批发送")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -116,6 +122,14 @@ func problemOfStorage(err error) *Problem {
 	}
 	internal := deposit.AsRefusal(nil) // whatever it says of itself stays inside
 	return problem(http.StatusInternalServerError, internal.Code, internal.Text)
+}
+
+// tooManyTries says when the door opens again, and not whose it is.
+func tooManyTries(wait time.Duration) *Problem {
+	minutes := max(1, int(math.Ceil(wait.Minutes())))
+	p := problem(http.StatusTooManyRequests, "too_many_tries", "尝试次数过多，请 "+strconv.Itoa(minutes)+" 分钟后再试")
+	p.retryAfter = max(wait.Truncate(time.Second)+time.Second, time.Second)
+	return p
 }
 
 func unavailable(code, detail string) *Problem {

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +27,8 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
+	"depositd/platform/people/peopletest"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -40,6 +44,15 @@ type house struct {
 	log     *locked
 	judge   int // how often the judge was woken
 	now     time.Time
+	token   string             // of a machine that may all that machines may
+	entered map[string]entered // by name
+	tokens  map[Role]string    // of machines with a single scope
+}
+
+// entered is a session that a test's person has begun.
+type entered struct {
+	cookie string
+	at     time.Time
 }
 
 const banksYAML = `banks:
@@ -62,7 +75,7 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t *testing.T, url, banks string) *house {
 	t.Helper()
-	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon}
+	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
 	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
 	if err != nil {
@@ -78,7 +91,7 @@ func newHouse(t *testing.T, url, banks string) *house {
 		t.Fatal(err)
 	}
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +101,77 @@ func newHouse(t *testing.T, url, banks string) *house {
 	}
 	return h
 }
+
+// everybody is a person who may all that can be in one hand, and sees all departments.
+const everybody = "全能"
+
+// cookie lets a person in whose session is fresh; the first time it makes the account. Names that no test gives roles to have
+// everybody's.
+func (h *house) cookie(name string) string {
+	h.t.Helper()
+	if e, ok := h.entered[name]; ok && h.now.Sub(e.at).Abs() < time.Minute {
+		return e.cookie
+	}
+	peopletest.Person(h.t, h.db, name, "", people.FinanceMaker, people.FinanceChecker, people.Leader)
+	h.entered[name] = entered{peopletest.Cookie(h.t, h.db, name), h.now}
+	return h.entered[name].cookie
+}
+
+// setFactors gives everybody a second factor, or takes it: the step of their last code.
+func (h *house) setFactors(step int64) {
+	h.t.Helper()
+	if err := h.db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(context.Background(), "UPDATE users SET factor_step = ?", step)
+		return err
+	}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// bearer is the token of a machine.
+func (h *house) bearer() string {
+	h.t.Helper()
+	if h.token == "" {
+		h.token = peopletest.Token(h.t, h.db, people.Scopes...)
+	}
+	return "Bearer " + h.token
+}
+
+// credentials lets a request in as whoever its route is for, unless it says itself who it comes from: "Authorization", "" is nobody.
+func (h *house) credentials(request *http.Request) {
+	h.t.Helper()
+	if said, ok := request.Header["Authorization"]; ok || request.Header.Get("Cookie") != "" {
+		if ok && said[0] == "" {
+			request.Header.Del("Authorization")
+		}
+		return
+	}
+	r := h.routeOf(request)
+	switch {
+	case r == nil || slices.Contains(r.Roles, Public) || slices.Contains(r.Roles, BankPeer) && strings.Contains(request.URL.Path, "/open/"):
+	case slices.Contains(r.Roles, people.Platform) || slices.Contains(r.Roles, people.Statements):
+		request.Header.Set("Authorization", h.bearer())
+	case !slices.Equal(r.Roles, []Role{BankPeer}):
+		request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie(everybody)})
+	}
+}
+
+// routeOf is the route that a request goes to; nil where there is none.
+func (h *house) routeOf(request *http.Request) *Route {
+	template, _ := match(request)
+	routes := h.server.routes()
+	for i := range routes {
+		if routes[i].Method == request.Method && openapiPath(routes[i].Path) == template {
+			return &routes[i]
+		}
+	}
+	return nil
+}
+
+// openapiPath writes a path as the document does.
+func openapiPath(path string) string { return pathParameter.ReplaceAllString(path, "{$1}") }
+
+var pathParameter = regexp.MustCompile(`:(\w+)`)
 
 // locked is a log that the tests read.
 type locked struct {
@@ -114,6 +198,7 @@ func (h *house) send(method, target string, body []byte, header ...string) *answ
 	for i := 0; i < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
+	h.credentials(request)
 	return h.held(request, body)
 }
 
@@ -253,7 +338,7 @@ func hold(request *http.Request, body []byte, got *answer) error {
 	}
 	input := &openapi3filter.RequestValidationInput{Request: request, PathParams: params, Route: &routers.Route{Spec: document(), Path: template,
 		PathItem: item, Method: request.Method, Operation: item.GetOperation(request.Method)}}
-	input.Options = &openapi3filter.Options{IncludeResponseStatus: true, ExcludeRequestBody: request.Header.Get("Content-Type") != jsonType}
+	input.Options = &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, ExcludeRequestBody: request.Header.Get("Content-Type") != jsonType}
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	if got.Code < 300 {
 		if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {

@@ -178,6 +178,9 @@ func readTable(c *gin.Context, kind string) (*sheet.Table, error) {
 // submit submits the lines that could be read, and answers. faults are of those that could not be; with them nothing is stored unless the
 // right lines alone are wanted, but the others are looked at all the same, so that everything is told at once.
 func (s *server) submit(c *gin.Context, by string, order refund.ListOrder, faults []ListFault, table *sheet.Table) error {
+	if !s.sight(c).Reaches(order.Department) && order.Department != "" {
+		return problem(http.StatusForbidden, "department_foreign", "只能提交本科室的名单，请核对 department")
+	}
 	var done refund.Submission
 	if len(faults) == 0 || len(order.Lines) > 0 {
 		asked := order

@@ -14,7 +14,7 @@ import (
 	"depositd/bank"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite what tests compare in testdata/golden")
 
 const csvHead = "入账日期,入账流水号,退付金额,收款户名,联行号,退付原因\n"
 

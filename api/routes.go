@@ -22,9 +22,10 @@ type Role = people.Role
 const (
 	Public   Role = "public" // whoever asks
 	BankPeer Role = "bank"   // a machine; proves itself by its seal
+	LoggedIn Role = "person" // whoever has a session, whatever their roles, and with something left to set up
 )
 
-var roles = slices.Concat([]Role{Public, BankPeer}, people.OfPersons, people.Scopes)
+var roles = slices.Concat([]Role{Public, BankPeer, LoggedIn}, people.OfPersons, people.Scopes)
 
 // Route is one way in.
 type Route struct {
@@ -45,6 +46,7 @@ const (
 	maxSync    = 8 << 20             // some 30,000 bids
 	maxList    = 4 << 20             // five thousand lines of a list in JSON
 	maxResult  = bank.MaxPayAnswer
+	maxDoor    = 16 << 10 // a password, a code, an account
 )
 
 const jsonType = "application/json"
@@ -63,15 +65,16 @@ func (s *server) routes() []Route {
 	machine := []Role{people.Platform}
 	openers := []Role{people.Department, people.Leader} // safety page §7.3
 	askers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.ITOperator}
-	return slices.Concat(s.refundRoutes(readers), []Route{
+	pools := []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
+	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
-		{"POST", "/v1/banks/:bank/statements", []Role{people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
+		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids", machine, s.postBid, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids/:id/sub-account", machine, s.postSubAccount, jsonType, maxOrder, shortly},
 		{"GET", "/v1/bids/:id/status", machine, s.getBidStatus, "", 0, shortly},
-		{"POST", "/v1/lots/:number/opening", openers, s.postOpening, jsonType, maxOrder, shortly},
-		{"POST", "/v1/lots/:number/earlier-opening", openers, s.postEarlierOpening, jsonType, maxOrder, shortly},
+		{"POST", "/v1/lots/:number/opening", openers, s.freshly(s.postOpening), jsonType, maxOrder, shortly},
+		{"POST", "/v1/lots/:number/earlier-opening", openers, s.freshly(s.postEarlierOpening), jsonType, maxOrder, shortly},
 		{"POST", "/v1/enquiries", askers, s.postEnquiry, jsonType, maxOrder, shortly},
 		{"POST", "/v1/enquiries/:id/release", askers, s.releaseEnquiry, jsonType, maxOrder, shortly},
 		{"POST", "/v1/platform/sync", machine, s.postSync, jsonType, maxSync, awhile},
@@ -80,7 +83,7 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
-		{"GET", "/v1/pools", readers, s.getPools, "", 0, shortly},
+		{"GET", "/v1/pools", pools, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
@@ -111,7 +114,7 @@ func (s *server) refundRoutes(readers []Role) []Route {
 		{"GET", "/v1/refund-batches/:id", readers, s.getBatch, "", 0, shortly},
 		{"GET", "/v1/refund-batches/:id/diagnosis", readers, s.getBatchDiagnosis, "", 0, awhile},
 		{"POST", "/v1/refund-batches/:id/check", checker, s.checkBatch, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/release", leader, s.releaseBatch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(s.releaseBatch), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
 		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
@@ -123,6 +126,31 @@ func (s *server) refundRoutes(readers []Role) []Route {
 		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
 		{"POST", "/v1/refund-freezes/:id/lift", signers, s.liftFreeze, jsonType, maxOrder, shortly},
+	}
+}
+
+// peopleRoutes is every way in of who may come in. An account is made by one administrator and gets its roles from another.
+func (s *server) peopleRoutes() []Route {
+	system, security := []Role{people.SystemAdmin}, []Role{people.SecurityAdmin}
+	admins := slices.Concat(system, security)
+	watchers := append(slices.Clone(admins), people.AuditAdmin, people.Auditor)
+	return []Route{
+		{"POST", "/v1/session", []Role{Public}, s.postSession, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/invitation", []Role{Public}, s.postInvitation, jsonType, maxDoor, shortly},
+		{"GET", "/v1/session", []Role{LoggedIn}, s.getSession, "", 0, shortly},
+		{"DELETE", "/v1/session", []Role{LoggedIn}, s.deleteSession, "", 0, shortly},
+		{"POST", "/v1/session/step-up", []Role{LoggedIn}, s.postStepUp, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/password", []Role{LoggedIn}, s.postPassword, jsonType, maxDoor, shortly},
+		{"POST", "/v1/session/factor", []Role{LoggedIn}, s.postFactor, "", 0, shortly},
+		{"POST", "/v1/session/factor/confirm", []Role{LoggedIn}, s.confirmFactor, jsonType, maxDoor, shortly},
+		{"GET", "/v1/users", watchers, s.getUsers, "", 0, shortly},
+		{"POST", "/v1/users", system, s.postUser, jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/roles", system, s.askRoles, jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/grant", security, s.onUser(s.People.Grant), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/refuse", security, s.onUser(s.People.Refuse), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/disable", admins, s.onUser(s.moveUser("disable")), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/enable", system, s.onUser(s.moveUser("enable")), jsonType, maxDoor, shortly},
+		{"POST", "/v1/users/:id/reset", system, s.resetUser, jsonType, maxDoor, shortly},
 	}
 }
 

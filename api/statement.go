@@ -50,12 +50,17 @@ type Statement struct {
 	ImportedAt    time.Time    `json:"imported_at"`
 }
 
-// bankStatement takes an end-of-day file. It must bear the bank's seal as messages do, and the seal is over all of it,
-// so that the file waits in a private temporary file until the last byte is in; only then is anything stored.
+// bankStatement takes an end-of-day file, from somebody who may bring it, or from the bank, by its seal. The seal is over all
+// of it, so that the file waits in a private temporary file until the last byte is in; only then is anything stored. A bank
+// that does not seal is nobody here: its files are brought.
 func (s *server) bankStatement(c *gin.Context) error {
 	b, err := s.bankOf(c)
 	if err != nil {
 		return err
+	}
+	brought := s.caller(c).Kind != Nobody
+	if !brought && b.Seal.Scheme == bank.NoSeal {
+		return s.stranger(c)
 	}
 	name, err := fileName(c)
 	if err != nil {
@@ -67,7 +72,7 @@ func (s *server) bankStatement(c *gin.Context) error {
 	}
 	defer file.remove()
 	now := s.DB.Now()
-	if err := b.Seal.VerifyFile(c.GetHeader, file, now); err != nil {
+	if err := b.Seal.VerifyFile(c.GetHeader, file, now); err != nil && !brought {
 		m := bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, SHA256: file.sha256, Size: file.size, At: now}
 		return s.refuseStatement(c, m, err)
 	}

@@ -76,10 +76,10 @@ func EntriesOn(ctx context.Context, r sqldb.Reader, numbers []Number) (all []Ent
 	return all, err
 }
 
-// EntriesOf reads the credits that payers with the given name keys made.
-func EntriesOf(ctx context.Context, r sqldb.Reader, payerKeys []string) (all []Entry, err error) {
+// UnjudgedOf reads the entries of payers with the given name keys that wait for a verdict.
+func UnjudgedOf(ctx context.Context, r sqldb.Reader, payerKeys []string) (all []Entry, err error) {
 	err = sqldb.Chunks(payerKeys, func(in string, args []any) error {
-		rows, err := entries.All(ctx, r, "WHERE payer_key IN "+in, args...)
+		rows, err := entries.All(ctx, r, "WHERE id IN (SELECT entry_id FROM unjudged) AND payer_key IN "+in, args...)
 		all = append(all, rows...)
 		return err
 	})

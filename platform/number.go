@@ -68,7 +68,7 @@ var numberMoves = deposit.Machine{
 // Number is a sub-account at its bank, and the row that all who change its leases have in common. One without a Parent
 // is no pool's: the trading platform brought it, its leases are the platform's word alone, and it stays LEASED.
 type Number struct {
-	ID         sqldb.ID
+	ID         sqldb.ID // of no run: the order of these keys is the order in which numbers are handed out
 	Bank       string
 	SubAccount string
 	Parent     string // the parent account whose pool it belongs to, or ""

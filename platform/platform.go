@@ -32,11 +32,11 @@ type Desk struct {
 	guard func(context.Context, *sqldb.Tx, []Number) error
 
 	// draw is where the search for a free number begins: a random key, in tests one of a seed.
-	draw func(*sqldb.Tx) sqldb.ID
+	draw func() sqldb.ID
 }
 
 // NewDesk makes the desk of a database.
-func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db, guard: guardNumbers, draw: (*sqldb.Tx).NewID} }
+func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db, guard: guardNumbers, draw: sqldb.NewID} }
 
 // mostRuns bounds how often a use case is run again because another replica changed the same rows first. Each of the
 // others finished when we had to start again, so that only a crowd on one row ever comes near it.

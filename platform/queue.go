@@ -67,7 +67,7 @@ func (d *Desk) serve(ctx context.Context, tx *sqldb.Tx, bank, parent string) (se
 		return nil, false, err
 	}
 	for _, ask := range waiting {
-		n, err := longestFree(ctx, tx, bank, parent, d.draw(tx))
+		n, err := longestFree(ctx, tx, bank, parent, d.draw())
 		if errors.Is(err, sqldb.ErrNone) {
 			return served, false, nil
 		}

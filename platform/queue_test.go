@@ -266,7 +266,7 @@ func TestTheOrderOfNumbersTellsNothing(t *testing.T) {
 	const many = 60
 	eachClock(t, func(h clocked) {
 		random := rand.New(rand.NewPCG(1, 2))
-		h.desk.draw = func(*sqldb.Tx) sqldb.ID { return sqldb.ID(random.Uint64() >> 1) }
+		h.desk.draw = func() sqldb.ID { return sqldb.ID(random.Uint64() >> 1) }
 		h.load(series("37198", many)...)
 		h.putLot(lotA)
 		var given []string

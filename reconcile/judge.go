@@ -67,6 +67,7 @@ type heard struct {
 	entry   bank.Entry
 	credit  Credit
 	claims  Claims
+	astray  bool // its payer's bids may have to do with it, not the holder's alone
 	sums    Sums
 	verdict Verdict
 	detail  string // what contradicts it
@@ -104,7 +105,7 @@ func (h *hearing) gather(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	if err != nil {
 		return err
 	}
-	paid, err := bank.EntriesOf(ctx, r, payersTouched(h.touches))
+	paid, err := paidAstray(ctx, r, payersTouched(h.touches))
 	if err != nil {
 		return err
 	}
@@ -198,6 +199,7 @@ func (h *hearing) attach(ctx context.Context, r sqldb.Reader, _ Rules) error {
 	asks, order = asks[:0], order[:0]
 	for _, c := range h.credits {
 		if c.credit.PayerKey != "" && (c.claims.Holder == nil || !isPayer(&c.credit, c.claims.Holder)) {
+			c.astray = true
 			order = append(order, c)
 			asks = append(asks, platform.Ask{PayerKey: c.credit.PayerKey})
 		}

@@ -81,6 +81,9 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 	if err := matches.Insert(ctx, tx, fresh...); err != nil {
 		return err
 	}
+	if err := h.noteStrays(ctx, tx); err != nil {
+		return err
+	}
 	if err := h.holdLate(ctx, tx, first); err != nil {
 		return err
 	}
@@ -127,8 +130,8 @@ func suggestAgain(ctx context.Context, tx *sqldb.Tx, changed []*heard, standing 
 		payers[b.BidderKey] = true
 	}
 	return sqldb.Chunks(slices.Sorted(maps.Keys(payers)), func(in string, args []any) error {
-		astray, err := sqldb.Select(ctx, tx, func(id *sqldb.ID) []any { return []any{id} }, "SELECT m.entry_id FROM entries AS e JOIN matches AS m ON m.entry_id = e.id "+
-			"WHERE m.verdict IN ('WRONG_SUB_ACCOUNT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT') AND e.payer_key IN "+in, args...)
+		astray, err := sqldb.Select(ctx, tx, func(id *sqldb.ID) []any { return []any{id} }, "SELECT m.entry_id FROM strays AS s JOIN matches AS m ON m.entry_id = s.entry_id "+
+			"WHERE m.verdict IN ('WRONG_SUB_ACCOUNT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT') AND s.payer_key IN "+in, args...)
 		if err != nil {
 			return err
 		}

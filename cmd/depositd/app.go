@@ -13,6 +13,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -29,6 +30,7 @@ type app struct {
 	keeper      *reconcile.Keeper
 	refund      *refund.Desk
 	refundRules *refund.Rules
+	people      *people.Desk // of those who let somebody in; see letIn
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
@@ -98,12 +100,12 @@ func (c *call) use(ctx context.Context, want schema, f func(*app) error) error {
 }
 
 // useDatabase opens only the database, for commands that need no bank.
-func (c *call) useDatabase(ctx context.Context, want schema, f func(*sqldb.DB) error) error {
+func (c *call) useDatabase(ctx context.Context, f func(*sqldb.DB) error) error {
 	config, problems := c.check()
 	if len(problems) > 0 {
 		return settingsWrong(problems)
 	}
-	db, err := c.openDatabase(ctx, config, want)
+	db, err := c.openDatabase(ctx, config, asIs)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -148,6 +149,9 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 		}
 	}
 	registry := prometheus.NewRegistry()
+	if a.people, err = people.NewDesk(a.db, make([]byte, people.KeySize), people.Rules{}); err != nil { // nobody comes in but the bank
+		return s, err
+	}
 	desks := a.desks(registry)
 	if way.discard {
 		desks.Receive = func(context.Context, bank.Message) (bank.Receipt, error) { return bank.Receipt{Outcome: bank.New}, nil }
@@ -165,6 +169,7 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { _ = a.serveHTTP(ctx, listener, handler) })
+	running.Go(func() { a.moveLogAlways(ctx) })
 	if way.judge {
 		running.Go(func() { a.judgeAlways(ctx, newJobMetrics(registry)) })
 	}

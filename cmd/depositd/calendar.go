@@ -22,7 +22,7 @@ type calendarShowCmd struct {
 
 // Run prints the years in force, or one year's days that depart from the week.
 func (s *calendarShowCmd) Run(ctx context.Context, c *call) error {
-	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
+	return c.useDatabase(ctx, func(db *sqldb.DB) error {
 		if s.Year != 0 {
 			return s.printYear(ctx, c, db)
 		}
@@ -79,7 +79,7 @@ const mostCalendar = 1 << 20
 
 // Run puts a file's years in force, all or none.
 func (l *calendarLoadCmd) Run(ctx context.Context, c *call) error {
-	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
+	return c.useDatabase(ctx, func(db *sqldb.DB) error {
 		info, err := os.Stat(l.File)
 		if err != nil {
 			return usageError{err}

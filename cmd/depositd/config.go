@@ -33,7 +33,8 @@ type Settings struct {
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
 	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
 	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
-	PersonHeader     string   `default:"X-Remote-User" placeholder:"NAME" help:"登录代理写明操作人的请求头；只信本机和可信反向代理"`
+	SecretKeyFile    string   `name:"secret-key-file" placeholder:"FILE" help:"封存动态口令的密钥文件；缺省为银行清单旁的 secret.key，没有则生成；各副本须用同一文件"`
+	PasswordPolicy   string   `name:"password-policy" default:"dengbao" placeholder:"dengbao|asvs" help:"密码规则：dengbao 等保三级（复杂度、90 天更换），asvs 只看长度与常见密码"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
 	LogFormat        string   `default:"text" placeholder:"text|json" help:"日志格式"`
 }
@@ -149,6 +150,8 @@ func (c *call) effective() []setting {
 			value = sqldb.Mask(value)
 		case "banks":
 			value = c.settings.banksFile()
+		case "secret-key-file":
+			value = c.settings.secretKeyFile()
 		}
 		from := c.origin[name]
 		if from == "" {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -83,7 +82,7 @@ func (d *demoCmd) Run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	p := &player{clock: &demoClock{}, client: &http.Client{}, keys: [2][]byte{nil, key}}
+	p := &player{clock: &demoClock{}, keys: [2][]byte{nil, key}}
 	month := newDemoMonth(d.Seed, d.Days, p)
 	p.clock.advance(month.steps[0].at)
 	c.now = p.clock.now
@@ -122,6 +121,9 @@ func writeDemoBanks(folder string) (key []byte, err error) {
 // show serves, plays the month, and prints what it came to.
 func (d *demoCmd) show(ctx context.Context, c *call, a *app, p *player, month *demoMonth) error {
 	a.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if err := p.letIn(ctx, a); err != nil {
+		return err
+	}
 	doors, err := c.demoDoors(ctx, a)
 	if err != nil {
 		return err
@@ -203,11 +205,14 @@ func (d *demoCmd) lookOn(w io.Writer, p *player, month *demoMonth) {
 	program := os.Args[0]
 	fmt.Fprintf(w, `
 服务仍在 %[1]s 运行（演示时钟 %[2]s），按 Ctrl-C 结束。继续查看：
-  curl -s %[1]s/v1/reports/%[3]s
-  curl -s '%[1]s/v1/findings?day=%[3]s&code=WRONG_SUB_ACCOUNT'
+登录（演示用户只需密码 %[7]s）：
+%[8]s
+  curl -s -c sid -d '{"name":"%[9]s","password":"%[7]s"}' -H 'Content-Type: application/json' %[1]s/v1/session
+  curl -s -b sid %[1]s/v1/reports/%[3]s
+  curl -s -b sid '%[1]s/v1/findings?day=%[3]s&code=WRONG_SUB_ACCOUNT'
   curl -s %[1]s/v1/openapi.yaml
   %[5]s report --db %[6]s --day %[4]s
-`, p.base, deposit.Wall(p.clock.now()), day, before, program, p.app.config.db)
+`, p.base, deposit.Wall(p.clock.now()), day, before, program, p.app.config.db, demoPassword, demoLogins(), demoPeople[0].name)
 	if d.Keep == "" {
 		fmt.Fprintln(w, "数据在临时目录中，结束时删除；要保留请用 --keep DIR")
 	}

@@ -139,7 +139,7 @@ func demoServes(t *testing.T, first string) {
 	go func() {
 		code <- run(ctx, []string{"demo", "--listen", "127.0.0.1:0", "--days", strconv.Itoa(leastDays)}, noEnvironment, stdout, stderr)
 	}()
-	address := regexp.MustCompile(`curl -s (http://127\.0\.0\.1:[0-9]+)/v1/reports/2026-06-30`)
+	address := regexp.MustCompile(`curl -s -b sid (http://127\.0\.0\.1:[0-9]+)/v1/reports/2026-06-30`)
 	var found []string
 	for until := time.Now().Add(3 * time.Minute); found == nil && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
 		found = address.FindStringSubmatch(stdout.String())
@@ -150,8 +150,15 @@ func demoServes(t *testing.T, first string) {
 	if second := stdout.String(); first == "" || !strings.HasPrefix(second, first) {
 		t.Errorf("the second report differs from the first:\n%s\n%s", first, second)
 	}
+	login, err := http.Post(found[1]+"/v1/session", "application/json", strings.NewReader(`{"name":"`+demoPeople[0].name+`","password":"`+demoPassword+`"}`))
+	if err != nil || login.StatusCode != http.StatusCreated {
+		t.Fatalf("nobody can log in: %v %v", login, err)
+	}
+	_ = login.Body.Close()
 	for path, want := range map[string]string{"/v1/reports/2026-06-30": `"at_round_cap":true`, "/v1/findings?code=ADVICE_ORPHAN": "ADVICE_ORPHAN", "/readyz": `"ok"`} {
-		response, err := http.Get(found[1] + path)
+		request, _ := http.NewRequest(http.MethodGet, found[1]+path, nil)
+		request.AddCookie(login.Cookies()[0])
+		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,7 @@ func (d *doctorCmd) Run(ctx context.Context, c *call) error {
 	x.database(ctx)
 	x.clock(ctx)
 	x.banks()
+	x.secretKey()
 	x.space()
 	x.ports(ctx)
 	if x.db != nil {
@@ -140,6 +141,20 @@ func (x *examination) clock(ctx context.Context) {
 		return
 	}
 	x.ok("时钟", "与数据库相差不超过 %s", mostSkew)
+}
+
+// secretKey reads the key that seals the second factors' secrets; the service makes it where there is none.
+func (x *examination) secretKey() {
+	file := x.config.secretKeyFile
+	_, err := readSecretKey(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.ok("封存密钥", "%s 尚不存在，服务启动时生成", file)
+	case err != nil:
+		x.bad("封存密钥", explain(err), "改正文件或其权限；内容丢失后，已启用的动态口令须逐人重置（depositd user reset）")
+	default:
+		x.ok("封存密钥", "可读取（%s）", file)
+	}
 }
 
 // banks reads banks.yaml and looks at every file that it names.

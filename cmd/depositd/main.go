@@ -20,6 +20,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 )
 
 func main() {
@@ -43,6 +44,8 @@ type program struct {
 	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
 	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
 	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
+	User     userCmd     `cmd:"" help:"用户：首任管理员、增加、申请角色、停用、启用、重置、列表"`
+	Token    tokenCmd    `cmd:"" help:"程序接口的令牌：增加、吊销、列表"`
 	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`
 	Config   configCmd   `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`
@@ -99,7 +102,8 @@ func runAt(ctx context.Context, args []string, getenv func(string) string, now f
 	parser, err := kong.New(&p, kong.Name("depositd"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }), kong.Resolvers(kong.ResolverFunc(c.fromEnvironment)), kong.ValueFormatter(helpText),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoAppDescFormat: true, WrapUpperBound: 110}),
-		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames()}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
+		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames(),
+			"person_roles": people.Join(people.OfPersons), "token_scopes": people.Join(people.Scopes)}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
 	if err != nil {
 		return c.fail(err)
 	}

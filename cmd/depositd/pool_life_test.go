@@ -32,6 +32,7 @@ type life struct {
 	getenv  func(string) string
 	base    string
 	service *service
+	client  *http.Client
 	events  int
 }
 
@@ -50,6 +51,7 @@ func startLife(t *testing.T, url string) *life {
 	t.Cleanup(func() { l.must(stop()) })
 	l.getenv = settingsFor(t, url, nil)
 	l.must(os.WriteFile(l.getenv("DEPOSITD_BANKS"), fmt.Appendf(nil, lifeBanks, ", numbers: open, call: '"+address+"'"), 0o600))
+	l.client = visit(t, sqldbtest.Open(t, url, l.clock))
 	l.service = startServiceAt(t, l.getenv, l.clock)
 	l.base = "http://" + l.service.says(`listening on ([0-9.:]+)`)
 	return l
@@ -68,7 +70,7 @@ func (l *life) say(method, path, body string, status int) string {
 	request, err := http.NewRequest(method, l.base+path, strings.NewReader(body))
 	l.must(err)
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := l.client.Do(request)
 	l.must(err)
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
@@ -108,12 +110,12 @@ func (l *life) books(direction bank.Direction, number, payer string, at time.Tim
 	t := banksim.Transfer{SubAccount: number, With: banksim.Party{Name: payer, Account: "62"}, Amount: 1000_00, At: at}
 	if direction == bank.Credit {
 		l.sim.Credit(t)
-		_, err := l.sim.Deliver(context.Background(), l.sim.OverHTTP(http.DefaultClient, l.base, nil))
+		_, err := l.sim.Deliver(context.Background(), l.sim.OverHTTP(l.client, l.base, nil))
 		l.must(err)
 		return
 	}
 	l.sim.Debit(t)
-	l.must(l.sim.SendStatement(context.Background(), http.DefaultClient, l.base, nil, "", deposit.DayOf(l.clock())))
+	l.must(l.sim.SendStatement(context.Background(), l.client, l.base, nil, "", deposit.DayOf(l.clock())))
 }
 
 // command runs a command of the program beside the service.
@@ -209,7 +211,7 @@ func TestLifeOfANumber(t *testing.T) {
 	l.books(bank.Credit, "n1", second, between) // a notice that comes a quarter late
 	l.pass(24 * time.Hour)
 	l.books(bank.Credit, "n1", first, l.clock().Add(-time.Hour))
-	l.must(l.sim.SendStatement(context.Background(), http.DefaultClient, l.base, nil, "", deposit.DayOf(l.clock())))
+	l.must(l.sim.SendStatement(context.Background(), l.client, l.base, nil, "", deposit.DayOf(l.clock())))
 	l.pass(24 * time.Hour)
 	if got := l.command(exitMismatches, "nightly", "--json"); !strings.Contains(got, `"THIRD_PARTY_PAYER": 1`) || strings.Contains(got, `"MATCHED"`) {
 		t.Errorf("money of the first on the second's number: %s", got)

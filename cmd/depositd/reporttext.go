@@ -330,6 +330,14 @@ func (t *table) write(b *strings.Builder, indent string, right ...int) {
 	}
 }
 
+// print writes the rows to the terminal.
+func (t *table) print(c *call) error {
+	var b strings.Builder
+	t.write(&b, "")
+	_, err := io.WriteString(c.stdout, b.String())
+	return err
+}
+
 // plain takes out of a text what could move a terminal's cursor; names come from outside.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {

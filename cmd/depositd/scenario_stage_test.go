@@ -28,8 +28,9 @@ type stage struct {
 	url     string // the database's
 	getenv  func(string) string
 	clock   *demoClock
-	db      *sqldb.DB // to look into, never to write
-	http    string    // the service's address
+	db      *sqldb.DB // to look into; only sessions are written
+	client  *http.Client
+	http    string // the service's address
 	tcp     string
 	banks   []*farBank
 	tenders map[string]deposit.Fen // the deposit of each lot
@@ -73,12 +74,14 @@ func newStage(t *testing.T, folder, url string, settings map[string]string) *sta
 		s.banks = append(s.banks, newFarBank(t, b, filepath.Dir(file)))
 	}
 	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": file, "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0",
-		"DEPOSITD_TCP_LISTEN": "127.0.0.1:0", "DEPOSITD_TCP_BANK": s.banks[0].Code, "DEPOSITD_NIGHTLY_AT": "@every 87600h"}
+		"DEPOSITD_TCP_LISTEN": "127.0.0.1:0", "DEPOSITD_TCP_BANK": s.banks[0].Code, "DEPOSITD_NIGHTLY_AT": "@every 87600h",
+		"DEPOSITD_SECRET_KEY_FILE": filepath.Join(t.TempDir(), "secret.key")}
 	for name, value := range settings {
 		env[name] = value
 	}
 	s.getenv = func(name string) string { return env[name] }
 	s.db = sqldbtest.Open(t, url, s.clock.now)
+	s.client = visit(t, s.db)
 	serving := startServiceAt(t, s.getenv, s.clock.now)
 	t.Cleanup(serving.ends)
 	s.http, s.tcp = "http://"+serving.says(`listening on ([0-9.:]+)`), serving.says(`frames on ([0-9.:]+)`)
@@ -161,7 +164,7 @@ func (s *stage) send(method, path, kind string, body []byte, header map[string]s
 	for name, value := range header {
 		request.Header.Set(name, value)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := s.client.Do(request)
 	s.must(err)
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)

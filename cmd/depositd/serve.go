@@ -26,6 +26,7 @@ const (
 	mostHeaders  = 16 << 10         // the longest known, of a signed notice behind two proxies, is below 2 KiB
 	shutdownTime = 10 * time.Second // for requests in flight, after which they are cut off
 	judgeEvery   = time.Minute      // at the latest; a message or an import wakes the judge at once
+	logEvery     = 200 * time.Millisecond
 )
 
 type serveCmd struct{}
@@ -81,6 +82,9 @@ func (a *app) listen(ctx context.Context) (doors, error) {
 // because a part failed.
 func (a *app) serve(ctx context.Context, d doors) error {
 	defer d.close()
+	if err := a.letIn(); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	jobs := newJobMetrics(registry)
@@ -108,11 +112,12 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	if d.tcp != nil {
 		start("tcp", func(ctx context.Context) error { return a.serveFrames(ctx, d.tcp) })
 	}
+	start("log", func(ctx context.Context) error { a.moveLogAlways(ctx); return nil })
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
-	a.announce(d)
+	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
 		a.log.Warn("the start is not noted in the audit trail", "error", err)
 	}
@@ -126,18 +131,21 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, PersonHeader: a.config.personHeader, MaxStatement: a.config.maxStatementSize}
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.
-func (a *app) announce(d doors) {
+func (a *app) announce(ctx context.Context, d doors) {
 	a.log.Info("depositd "+versionName(), "database", a.db.Engine(), "banks", len(a.banks.All()))
 	if d.metrics != nil {
 		a.log.Info("metrics on " + d.metrics.Addr().String())
 	}
 	if d.tcp != nil {
 		a.log.Info("frames on "+d.tcp.Addr().String(), "bank", a.config.tcpBank)
+	}
+	if all, err := a.people.Users(ctx); err == nil && len(all) == 0 {
+		a.log.Warn("nobody can log in yet: depositd user first names the first administrators")
 	}
 	a.log.Info("listening on " + d.http.Addr().String())
 }
@@ -195,6 +203,22 @@ func (a *app) judgeAlways(ctx context.Context, jobs *jobMetrics) {
 			return
 		case <-a.wake:
 		case <-tick.C:
+		}
+	}
+}
+
+// moveLogAlways keeps the database's log short. What fails is done by a later commit.
+func (a *app) moveLogAlways(ctx context.Context) {
+	tick := time.NewTicker(logEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := a.db.MoveLog(ctx); err != nil && ctx.Err() == nil {
+				a.log.Debug("the database's log was not moved", "error", err)
+			}
 		}
 	}
 }

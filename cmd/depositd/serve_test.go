@@ -104,7 +104,12 @@ func (s *service) ends() {
 
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	answer, err := http.Get(url)
+	return getAs(t, http.DefaultClient, url)
+}
+
+func getAs(t *testing.T, client *http.Client, url string) (int, string) {
+	t.Helper()
+	answer, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +154,12 @@ func TestServe(t *testing.T) {
 		if got := frame(t, line, strings.Replace(fmt.Sprintf(notice, "B2"), "G00001", "G00012", 1)); !strings.Contains(got, "result_of_nobody") {
 			t.Errorf("a result over the line is not the refunds': %s", got)
 		}
+		inside := visit(t, sqldbtest.Open(t, url, time.Now))
+		if status, _ := get(t, at+"/v1/reports/2026-06-12"); status != http.StatusUnauthorized {
+			t.Errorf("a stranger read the report: %d", status)
+		}
 		waitFor(t, func() bool {
-			_, report := get(t, at+"/v1/reports/2026-06-12")
+			_, report := getAs(t, inside, at+"/v1/reports/2026-06-12")
 			return strings.Contains(report, `"UNKNOWN_SUB_ACCOUNT":2`)
 		})
 		if _, text := get(t, "http://"+metrics+"/metrics"); !strings.Contains(text, "depositd_http_requests_total") || !strings.Contains(text, "go_goroutines") {

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -32,7 +32,8 @@ type config struct {
 	rules            reconcile.Rules
 	nightly          cron.Schedule
 	trustedProxies   []string
-	personHeader     string // of whoever acts on refunds
+	secretKeyFile    string
+	doors            people.Rules
 	maxStatementSize int64
 	logJSON          bool
 }
@@ -44,7 +45,7 @@ func (c *call) check() (*config, []string) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
 	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
-		tcpBank: s.TCPBank, rules: s.rules(), logJSON: s.LogFormat == "json"}
+		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {
 		wrong("db", sqldb.Mask(s.DB), err)
@@ -65,8 +66,10 @@ func (c *call) check() (*config, []string) {
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
 	}
-	if out.personHeader = s.PersonHeader; !headerName.MatchString(s.PersonHeader) {
-		wrong("person-header", s.PersonHeader, errors.New("应为请求头的名称，如 X-Remote-User"))
+	if policy, ok := passwordPolicies[s.PasswordPolicy]; ok {
+		out.doors.Policy = policy
+	} else {
+		wrong("password-policy", s.PasswordPolicy, errors.New("应为 dengbao 或 asvs"))
 	}
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
@@ -78,8 +81,8 @@ func (c *call) check() (*config, []string) {
 	return out, problems
 }
 
-// headerName is the form of the name of a header.
-var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
+// passwordPolicies are what may be demanded of passwords.
+var passwordPolicies = map[string]people.Policy{"dengbao": people.Graded, "asvs": people.ASVS}
 
 // banksFile is the file that describes the banks.
 func (s *Settings) banksFile() string {
@@ -87,6 +90,14 @@ func (s *Settings) banksFile() string {
 		return s.Banks
 	}
 	return filepath.Join(filepath.Dir(sqldb.File(s.DB)), "banks.yaml")
+}
+
+// secretKeyFile is the file of the key that seals the second factors.
+func (s *Settings) secretKeyFile() string {
+	if s.SecretKeyFile != "" {
+		return s.SecretKeyFile
+	}
+	return filepath.Join(filepath.Dir(s.banksFile()), "secret.key")
 }
 
 // rules is what the settings say of deciding.

@@ -16,7 +16,7 @@ type verifyCmd struct {
 
 // Run prints every check with the number of rows that violate it; exit code 3 when there is one.
 func (v *verifyCmd) Run(ctx context.Context, c *call) error {
-	return c.useDatabase(ctx, asIs, func(db *sqldb.DB) error {
+	return c.useDatabase(ctx, func(db *sqldb.DB) error {
 		desk := reconcile.NewDesk(db, nil, reconcile.Rules{})
 		desk.Join(refund.NewDesk(db, nil, nil, refund.Limits{}).Beside())
 		checks, err := desk.Verify(ctx)

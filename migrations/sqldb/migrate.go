@@ -71,7 +71,7 @@ func (db *DB) provider(ctx context.Context) (*goose.Provider, func(), error) {
 	return provider, func() { unlock(); back() }, nil
 }
 
-// words is the embedded migrations, read with the five words replaced by what this engine says for them.
+// words is the embedded migrations, read with the six words replaced by what this engine says for them.
 type words struct {
 	fs.FS
 	replace *strings.Replacer

@@ -8,11 +8,8 @@ package sqldb
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -67,6 +64,12 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 	return db, nil
 }
 
+// DrawKeys has a test make the keys.
+func (db *DB) DrawKeys(source func() ID) { db.draw = source }
+
+// NewID makes a key outside of a transaction.
+func (db *DB) NewID() ID { return db.draw() }
+
 // Close waits for the transaction that runs and closes all connections.
 func (db *DB) Close() error {
 	l := <-db.lane
@@ -75,18 +78,22 @@ func (db *DB) Close() error {
 	return errors.Join(l.pool.Close(), db.pool.Close())
 }
 
-// DrawKeys makes the keys of everything written from now on come from a source of the caller's, for two runs of one history to be
-// held against each other. A source that can be guessed tells how many keys were made.
-func (db *DB) DrawKeys(source func() ID) { db.draw = source }
-
-// NewID makes a key that tells nothing about the order or the number of keys.
-func (db *DB) NewID() ID { return db.draw() }
-
 // Ping asks whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.engine.classify(db.pool.PingContext(ctx)) }
 
 // Now is the clock the database was opened with, to the millisecond that the schema keeps.
 func (db *DB) Now() time.Time { return db.now().Truncate(time.Millisecond) }
+
+// MoveLog moves what is committed from the log into the tables, where the engine leaves that to whoever commits: beside the
+// one who writes, so that nobody has to wait for it. It is to be called several times a second while the service runs.
+func (db *DB) MoveLog(ctx context.Context) error {
+	text := db.engine.moveLog()
+	if text == "" {
+		return nil
+	}
+	_, err := db.pool.ExecContext(ctx, text)
+	return db.engine.classify(err)
+}
 
 // Engine names the engine for people: "sqlite" or "mysql".
 func (db *DB) Engine() string { return db.engine.name() }
@@ -112,11 +119,11 @@ type Tx struct {
 	Now time.Time // the instant of everything written in it
 
 	lane *lane
-	draw func() ID
+	keys *keys // of all that share the commit
 }
 
-// NewID makes a key that tells nothing about the order or the number of keys.
-func (tx *Tx) NewID() ID { return tx.draw() }
+// NewID makes a key that tells nothing about the order or the number of keys of other transactions.
+func (tx *Tx) NewID() ID { return tx.keys.next() }
 
 // Exec runs one statement and gives the number of rows it matched. A caller that guards an UPDATE with its WHERE must
 // look at that number.
@@ -137,45 +144,4 @@ func (tx *Tx) query(ctx context.Context, query string, args []any) (*sql.Rows, e
 		return nil, err
 	}
 	return tx.lane.query(context.WithoutCancel(ctx), query, args)
-}
-
-// ID is a random key of 63 bits. People and JSON see 13 characters of base 32; zero is "none" and prints as "".
-type ID int64
-
-var base32ID = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
-// NewID makes a key.
-func NewID() ID {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails, by its contract
-	return ID(binary.BigEndian.Uint64(b[:])>>1 | 1)
-}
-
-// String is the form of a key for people and JSON.
-func (id ID) String() string {
-	if id == 0 {
-		return ""
-	}
-	return base32ID.EncodeToString(binary.BigEndian.AppendUint64(nil, uint64(id)))
-}
-
-// ParseID reads what String prints.
-func ParseID(s string) (ID, error) {
-	if s == "" {
-		return 0, nil
-	}
-	b, err := base32ID.DecodeString(s)
-	if err != nil || len(b) != 8 || b[0]&0x80 != 0 {
-		return 0, fmt.Errorf("%q is not a key of 13 characters", s)
-	}
-	return ID(binary.BigEndian.Uint64(b)), nil
-}
-
-// MarshalText prints String.
-func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
-
-// UnmarshalText reads what ParseID reads.
-func (id *ID) UnmarshalText(b []byte) (err error) {
-	*id, err = ParseID(string(b))
-	return err
 }

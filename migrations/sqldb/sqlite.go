@@ -26,13 +26,21 @@ func (sqliteEngine) prepares(string) bool { return true }
 // changes so that it can be undone by itself.
 func (sqliteEngine) inserts() int { return 1 }
 
+// moveLog: PASSIVE waits for nobody and nobody waits for it.
+func (sqliteEngine) moveLog() string { return "PRAGMA wal_checkpoint(PASSIVE)" }
+
 func (sqliteEngine) words() map[string]string {
-	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": ""}
+	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": "", "$OF": "-- of"}
 }
 
 // sqliteSettings: with WAL and synchronous=FULL no acknowledged row is lost in a power cut; with NORMAL, which is often
-// recommended, replayed power cuts lost acknowledged rows in nearly half of the images.
-const sqliteSettings = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=cache_size(-65536)"
+// recommended, replayed power cuts lost acknowledged rows in nearly half of the images. The log is moved by MoveLog, on another
+// connection; a commit does so itself only where nobody calls that, or where more than 64 MiB are left.
+const sqliteSettings = "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=busy_timeout(10000)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)"
+
+// readerSettings: there are several readers, and what they read they mostly read once: a larger cache made the nightly job
+// larger by 175 MiB, and not faster.
+const readerSettings = "&_pragma=query_only(1)&_pragma=cache_size(-8192)"
 
 func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error) {
 	if _, err := os.Stat(filepath.Dir(e.path)); err != nil {
@@ -47,7 +55,7 @@ func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) d
 	if err != nil {
 		return nil, nil, err
 	}
-	read, err := sqlite.NewConnector(address + "&_pragma=query_only(1)")
+	read, err := sqlite.NewConnector(address + readerSettings)
 	if err != nil {
 		return nil, nil, err
 	}

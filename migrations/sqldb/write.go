@@ -139,7 +139,7 @@ func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []er
 // its own. With savepoints each is run apart, with one of its own. Whoever has left by now is left out.
 // The error is one that concerns the whole transaction.
 func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, savepoints bool) (failed bool, err error) {
-	now := db.Now()
+	now, near := db.Now(), &keys{}
 	for i, w := range batch {
 		outcome[i] = w.ctx.Err()
 	}
@@ -149,7 +149,7 @@ func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []e
 				return failed, err
 			}
 		}
-		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l, draw: db.draw})
+		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near})
 		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
 			return failed, err
 		}

@@ -27,21 +27,20 @@ const (
 const (
 	Platform   Role = "platform"   // the trading platform: lots, bids, events, sub-accounts
 	Statements Role = "statements" // brings a bank's statement files
-	Metrics    Role = "metrics"    // reads how the service fares
 )
 
 // names is the closed list of roles with what people call them; a test holds every role in it.
 var names = map[Role]string{
 	FinanceMaker: "综合科经办", FinanceChecker: "综合科复核", Department: "业务科室", Leader: "分管领导（放行）", Auditor: "审计员", ITOperator: "运维员",
 	SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", AuditAdmin: "审计管理员",
-	Platform: "交易平台", Statements: "对账文件上传", Metrics: "监控",
+	Platform: "交易平台", Statements: "对账文件上传",
 }
 
 // OfPersons and Scopes are the roles that a person can be granted and that a token can have, each in the order of their importance
 // to a reader.
 var (
 	OfPersons = []Role{FinanceMaker, FinanceChecker, Leader, Department, Auditor, ITOperator, SystemAdmin, SecurityAdmin, AuditAdmin}
-	Scopes    = []Role{Platform, Statements, Metrics}
+	Scopes    = []Role{Platform, Statements}
 )
 
 // Chinese is the role's name for people.

@@ -1,0 +1,67 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"depositd/bank"
+	"depositd/migrations/sqldb"
+)
+
+// stray is a credit that is not on a number of its payer's, so that what it is depends on the payer's bids too. They are few
+// among many: an index over the payers of all entries would change a page for each notice.
+type stray struct {
+	EntryID  sqldb.ID
+	PayerKey string
+}
+
+var strays = sqldb.NewTable("strays", "entry_id, payer_key", func(s *stray) []any { return []any{&s.EntryID, &s.PayerKey} })
+
+// noteStrays keeps which credits have gone astray. One that has found its way is kept all the same: it is looked at once more
+// than need be.
+func (h *hearing) noteStrays(ctx context.Context, tx *sqldb.Tx) error {
+	var astray []stray
+	var ids []sqldb.ID
+	for id, c := range h.credits {
+		if c.astray {
+			astray, ids = append(astray, stray{id, c.credit.PayerKey}), append(ids, id)
+		}
+	}
+	known := map[sqldb.ID]bool{}
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		rows, err := strays.All(ctx, tx, "WHERE entry_id IN "+in, args...)
+		for _, s := range rows {
+			known[s.EntryID] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	astray = slices.DeleteFunc(astray, func(s stray) bool { return known[s.EntryID] })
+	slices.SortFunc(astray, func(a, b stray) int { return cmp.Compare(a.EntryID, b.EntryID) })
+	return strays.Insert(ctx, tx, astray...)
+}
+
+// paidAstray reads the credits of payers whose bids may have changed what they are: those that wait, and then – so that one
+// judged meanwhile is not missed – those known to be astray.
+func paidAstray(ctx context.Context, r sqldb.Reader, payers []string) ([]bank.Entry, error) {
+	waiting, err := bank.UnjudgedOf(ctx, r, payers)
+	if err != nil {
+		return nil, err
+	}
+	var ids []sqldb.ID
+	err = sqldb.Chunks(payers, func(in string, args []any) error {
+		rows, err := strays.All(ctx, r, "WHERE payer_key IN "+in, args...)
+		for _, s := range rows {
+			ids = append(ids, s.EntryID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	known, err := bank.EntriesByID(ctx, r, ids)
+	return append(waiting, known...), err
+}
