@@ -20,6 +20,7 @@ import (
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
@@ -35,6 +36,7 @@ type Desks struct {
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
 	People    *people.Desk
+	Incident  *incident.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -70,7 +72,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
@@ -125,7 +127,7 @@ var headers = map[string]string{
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.
 func (s *server) open(c *gin.Context) {
-	id := sqldb.NewID().String()
+	id := s.DB.NewID().String()
 	c.Set(requestID, id)
 	c.Header("X-Request-Id", id)
 	for name, value := range headers {

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/platform"
+	"depositd/platform/incident"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -93,6 +94,32 @@ func TestDocumentedRefundSets(t *testing.T) {
 			}
 			return refund.Cause(w).Chinese()
 		}, len(causes)},
+	} {
+		words := document().Components.Schemas[set.schema].Value.Enum
+		for _, word := range words {
+			if set.name(word.(string)) == "" {
+				t.Errorf("the document's %s %s is none or has no name", set.schema, word)
+			}
+		}
+		if len(words) != set.size {
+			t.Errorf("%d of %s are documented, there are %d", len(words), set.schema, set.size)
+		}
+	}
+}
+
+// And those of the emergency plan, each with its name.
+func TestDocumentedIncidentSets(t *testing.T) {
+	for _, set := range []struct {
+		schema string
+		name   func(word string) string
+		size   int
+	}{
+		{"IncidentState", func(w string) string { return incident.State(w).Chinese() }, len(incident.Moves)},
+		{"IncidentAct", func(w string) string { return incident.Act(w).Chinese() }, len(incident.Acts())},
+		{"IncidentStepWord", incident.StepStateName, len(incident.StepMoves)},
+		{"IncidentActionState", incident.ActionStateName, len(incident.ActionMoves)},
+		{"FaultSide", func(w string) string { return incident.Side(w).Chinese() }, 5},
+		{"EntryKind", func(w string) string { return incident.EntryKind(w).Chinese() }, len(incident.EntryKinds())},
 	} {
 		words := document().Components.Schemas[set.schema].Value.Enum
 		for _, word := range words {

@@ -27,6 +27,7 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
 	"depositd/reconcile"
@@ -85,13 +86,17 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	if err != nil {
+		t.Fatal(err)
+	}
 	banksDesk, platformDesk := bank.NewDesk(h.db), platform.NewDesk(h.db)
 	keeper, err := reconcile.NewKeeper(h.db, set, banksDesk, platformDesk, func() string { return sqldb.NewID().String() })
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incident.NewDesk(h.db, plan, incident.ByBoth), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -2,14 +2,12 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"depositd/migrations/sqldb"
 	"depositd/platform"
-	"depositd/platform/deposit"
 )
 
 // Freeze keeps refunds from being sent: of a parent account, of a bank, or all.
@@ -66,14 +64,8 @@ func (s *server) postFreeze(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if code != "" {
-		b, err := s.Banks.Bank(code)
-		if err != nil {
-			return err
-		}
-		if parent != "" && !slices.Contains(b.ParentAccounts, parent) {
-			return deposit.Refuse(deposit.Invalid, "parent_account_unknown", "parent_account 不是该银行的母账户，请核对 banks.yaml")
-		}
+	if err := s.checkAccount(code, parent); err != nil {
+		return err
 	}
 	frozen, err := s.Platform.Stop(c.Request.Context(), by, code, parent, reason)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/bank"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 )
 
@@ -47,6 +48,7 @@ const (
 	maxList    = 4 << 20             // five thousand lines of a list in JSON
 	maxResult  = bank.MaxPayAnswer
 	maxDoor    = 16 << 10 // a password, a code, an account
+	maxFile    = incident.MostFile
 )
 
 const jsonType = "application/json"
@@ -66,7 +68,7 @@ func (s *server) routes() []Route {
 	openers := []Role{people.Department, people.Leader} // safety page §7.3
 	askers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.ITOperator}
 	pools := []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
-	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), []Route{
+	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), s.incidentRoutes(append(slices.Clone(readers), people.ITOperator)), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
@@ -151,6 +153,33 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/users/:id/disable", admins, s.onUser(s.moveUser("disable")), jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/enable", system, s.onUser(s.moveUser("enable")), jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/reset", system, s.resetUser, jsonType, maxDoor, shortly},
+	}
+}
+
+// incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).
+func (s *server) incidentRoutes(readers []Role) []Route {
+	actors := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.ITOperator}
+	return []Route{
+		{"POST", "/v1/platform/incidents", []Role{people.Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents", actors, s.postIncident, jsonType, maxOrder, shortly},
+		{"GET", "/v1/incidents", readers, s.getIncidents, "", 0, shortly},
+		{"GET", "/v1/incidents/plan", readers, s.getIncidentPlan, "", 0, shortly},
+		{"GET", "/v1/incidents/statistics", readers, s.getIncidentStatistics, "", 0, awhile},
+		{"GET", "/v1/incidents/:id", readers, s.getIncident, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/timeline", readers, s.getTimeline, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/export.html", readers, s.getIncidentPage, "", 0, awhile},
+		{"GET", "/v1/incidents/:id/export.xlsx", readers, s.getIncidentBook, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/signatures", actors, s.signIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/branch", actors, s.chooseBranch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/steps", actors, s.moveStep, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/deadlines", actors, s.putDeadlines, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/evidence", actors, s.postEvidence, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/files", actors, s.postFile, "", maxFile, awhile},
+		{"GET", "/v1/incidents/:id/files/:file", readers, s.getFile, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/backfills", actors, s.postBackfill, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions", actors, s.postAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, s.moveAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/notes", actors, s.postNote, jsonType, maxOrder, shortly},
 	}
 }
 

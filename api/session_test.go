@@ -251,7 +251,7 @@ func TestNoMassAssignment(t *testing.T) {
 		}
 		body, _ := json.Marshal(foreign)
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{number}", "LC-1", "{id}", "0000000000002").Replace(path)
+		path = strings.NewReplacer("{number}", "LC-1", "{id}", "0000000000002", "{action}", "0000000000004").Replace(path)
 		got := h.play(h.asWhoMay(method, path, body))
 		var p Problem
 		got.into(&p)

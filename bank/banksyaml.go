@@ -27,7 +27,7 @@ const (
 // The keys of banks.yaml.
 var (
 	fileKeys = []string{"banks"}
-	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "payout_folder", "result_folder", "numbers"}
+	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "cut_off", "resend_within", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "payout_folder", "result_folder", "numbers"}
 	sealKeys = []string{"scheme", "keys"}
 )
 
@@ -138,6 +138,7 @@ func (r *setReader) one(i int, node ast.Node) {
 	b.Seal = r.seal(node, said["seal"])
 	b.Reach = r.reach(b, said["call"])
 	b.Drop = r.drop(b, said)
+	b.CutOff, b.ResendWithin = r.cutOff(b, said["cut_off"]), r.resendWithin(b, said["resend_within"])
 	b.Numbers = r.numbers(b, said["numbers"])
 	r.banks = append(r.banks, b)
 }

@@ -12,10 +12,11 @@ import (
 // hundred credits stays below this.
 const MaxMessage = 64 << 10
 
-// The ways by which a message comes.
+// The ways by which a message comes. Under ByPull it is the answer to a question of ours: the bank did not push.
 const (
 	ByHTTP = "HTTP"
 	ByTCP  = "TCP"
+	ByPull = "PULL"
 )
 
 // What a message is.

@@ -48,3 +48,22 @@ func DrainsSeen(ctx context.Context, r sqldb.Reader, bank, subAccount string) (b
 		append([]any{subAccount, bank}, args...)...)
 	return n > 0, err
 }
+
+// StillPaidInto is how long after its opening a lot's numbers may still take money that is late.
+const StillPaidInto = 3 * 24 * time.Hour
+
+// NumberInUse is a number into which money of a lot may come.
+type NumberInUse struct{ SubAccount, Parent string } // Parent is "" where the trading platform brought the number
+
+// NumbersInUse lists a bank's numbers that were leased at any time of [from, to) to a lot that was not long opened then.
+func NumbersInUse(ctx context.Context, r sqldb.Reader, bank string, from, to time.Time) ([]NumberInUse, error) {
+	return sqldb.Select(ctx, r, func(n *NumberInUse) []any { return []any{&n.SubAccount, &n.Parent} },
+		"SELECT n.sub_account, n.parent_account FROM numbers AS n WHERE n.bank = ? AND EXISTS (SELECT 1 FROM leases AS l JOIN lots AS t ON t.id = l.lot_id "+
+			"WHERE l.sub_account = n.sub_account AND l.bank = n.bank AND l.leased_from < ? AND l.leased_to > ? AND (t.state = 'ANNOUNCED' OR t.opens_at > ?)) ORDER BY n.sub_account",
+		bank, sqldb.At(to), sqldb.At(from), sqldb.At(from.Add(-StillPaidInto)))
+}
+
+// SealedLots counts the lots that are not opened yet.
+func SealedLots(ctx context.Context, r sqldb.Reader) (int, error) {
+	return sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM lots WHERE state = 'ANNOUNCED'")
+}

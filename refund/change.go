@@ -180,15 +180,12 @@ func (d *Desk) signChange(ctx context.Context, tx *sqldb.Tx, id sqldb.ID, act, s
 	if !signs {
 		return nil
 	}
-	n, err := tx.Exec(ctx, "UPDATE payee_changes SET "+column+" = ? WHERE id = ? AND state = ?", tx.By, id, state)
+	err := tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE payee_changes SET "+column+" = ? WHERE state = ?", tx.By, state)
 	if err == nil && act == "confirm" {
-		n, err = tx.Exec(ctx, "UPDATE payee_changes SET effective_at = ? WHERE id = ? AND state = ?", sqldb.At(tx.Now.Add(d.limits.Cooling)), id, state)
+		err = tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE payee_changes SET effective_at = ? WHERE state = ?", sqldb.At(tx.Now.Add(d.limits.Cooling)), state)
 	}
 	if err != nil {
 		return fmt.Errorf("sign a payee change: %w", err)
-	}
-	if n != 1 {
-		return sqldb.ErrStale
 	}
 	return nil
 }

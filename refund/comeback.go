@@ -193,7 +193,8 @@ func repaid(ctx context.Context, tx *sqldb.Tx, e *bank.Entry) (bool, error) {
 	return true, errors.Join(repayments.Insert(ctx, tx, repayment{e.ID, send}), reconcile.CameBack(ctx, tx, e.ID))
 }
 
-// repaymentsDiffer finds the repayments on an account that are not the sum of what failed of their message.
+// repaymentsDiffer finds the repayments on an account that are not the sum of what failed of their message. They are few, and the
+// entries many: CROSS JOIN keeps the order in which they stand.
 func repaymentsDiffer(ctx context.Context, r sqldb.Reader, b bank.Book) (subjects []sqldb.ID, wanted []reconcile.Finding, err error) {
 	type gap struct {
 		bank.Entry
@@ -201,7 +202,7 @@ func repaymentsDiffer(ctx context.Context, r sqldb.Reader, b bank.Book) (subject
 	}
 	rows, err := sqldb.Select(ctx, r, func(g *gap) []any { return []any{&g.ID, &g.Serial, &g.BookingDate, &g.Amount, &g.failed} },
 		"SELECT e.id, e.serial, e.booking_date, e.amount, COALESCE((SELECT SUM(l.amount) FROM refunds AS l WHERE l.send_id = p.send_id AND l.state = 'FAILED' AND (e.sub_account = '' OR l.sub_account = e.sub_account)), 0) "+
-			"FROM refund_repayments AS p JOIN entries AS e ON e.id = p.entry_id WHERE e.bank = ? AND e.parent_account = ? ORDER BY e.id", b.Bank, b.ParentAccount)
+			"FROM refund_repayments AS p CROSS JOIN entries AS e WHERE e.id = p.entry_id AND e.bank = ? AND e.parent_account = ? ORDER BY e.id", b.Bank, b.ParentAccount)
 	for _, g := range rows {
 		subjects = append(subjects, g.ID)
 		if g.failed != g.Amount {

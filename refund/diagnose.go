@@ -119,6 +119,10 @@ func (d *Desk) Diagnose(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*
 	if err != nil {
 		return nil, err
 	}
+	return d.diagnose(ctx, b)
+}
+
+func (d *Desk) diagnose(ctx context.Context, b Batch) (*Diagnosis, error) {
 	payer, err := d.banks.Bank(b.Bank)
 	if err != nil {
 		return nil, err

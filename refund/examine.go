@@ -37,7 +37,7 @@ type examination struct {
 func (d *Desk) examine(ctx context.Context, r sqldb.Reader, now time.Time, list *ListOrder) (*examination, error) {
 	x := &examination{desk: d, now: now, list: list, reserved: map[sqldb.ID]deposit.Fen{}}
 	orders := slices.Clone(list.Lines)
-	if err := resolve(ctx, r, orders); err != nil {
+	if err := d.resolve(ctx, r, orders); err != nil {
 		return x, err
 	}
 	if err := x.gather(ctx, r, orders); err != nil {
@@ -108,15 +108,21 @@ func (c *complaint) add(column, code string, text ...any) {
 	c.faults = append(c.faults, Fault{c.row, column, refusal.Code, refusal.Text})
 }
 
+const bankNotListed = "该笔入账的银行不在 banks.yaml 中"
+
 // line judges one line. It is asked of the receipt first: of a credit that is not there, or may not be seen, nothing else can
 // be said.
 func (x *examination) line(o *Order) (Line, []Fault) {
 	c := &complaint{row: o.Row}
 	receipt := x.receipts[o.Credit]
 	blind := receipt != nil && !x.seen[o.Credit] && withdrawnBlind(receipt) && x.list.Eyes.Everything() && x.list.byHand == "" && o.saysNothing()
+	_, bankUnknown := x.desk.banks.Bank(o.Bank)
 	switch {
 	case o.Credit == 0 && o.Serial == "":
 		c.add("bank_serial", "credit_missing", "请填写入账流水号与入账日期")
+		return Line{}, c.faults
+	case o.Credit == 0 && bankUnknown != nil:
+		c.add("bank", "bank_unknown", bankNotListed)
 		return Line{}, c.faults
 	case receipt == nil || !x.seen[o.Credit] && !blind:
 		c.add("bank_serial", "receipt_unknown", "没有查到这笔入账，请核对银行、入账日期和流水号；标段开标前的入账不能查看，也不能列入名单")
@@ -275,7 +281,7 @@ func (x *examination) payee(c *complaint, r *reconcile.Receipt, l *Line) {
 	}
 	b, err := x.desk.banks.Bank(e.Bank)
 	if err != nil {
-		c.add("bank", "bank_unknown", "该笔入账的银行不在 banks.yaml 中")
+		c.add("bank", "bank_unknown", bankNotListed)
 		return
 	}
 	if l.Channel == ByHand {

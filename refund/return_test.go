@@ -222,6 +222,7 @@ var violations = map[string]string{
 	"I23": "UPDATE refund_batches SET released_by = checked_by",
 	"I24": "UPDATE refund_batches SET total = total + 1",
 	"I25": "UPDATE refund_batches SET state = 'RELEASED'",
+	"I54": "UPDATE refund_days SET sent = sent + 1",
 	"I28": "UPDATE refunds SET state = 'UNKNOWN'",
 	"I36": "UPDATE refunds SET payee_account = '62'",
 }

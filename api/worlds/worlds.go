@@ -18,6 +18,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -57,6 +58,7 @@ type World struct {
 	Reconcile *reconcile.Desk
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
+	Incident  *incident.Desk
 
 	mu   sync.Mutex
 	now  time.Time
@@ -124,6 +126,9 @@ func Open(t testing.TB, file string) *World {
 	rules, err := refund.ParseRules(refund.DefaultRules)
 	w.must(err)
 	w.Bank, w.Platform, w.Reconcile = bank.NewDesk(w.DB), platform.NewDesk(w.DB), reconcile.NewDesk(w.DB, w.Banks, reconcile.Rules{})
+	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	w.must(err)
+	w.Incident = incident.NewDesk(w.DB, plan, incident.ByBoth)
 	w.Refund = refund.NewDesk(w.DB, w.Banks, rules, refund.DefaultLimits)
 	w.Reconcile.Join(w.Refund.Beside())
 	w.Keeper, err = reconcile.NewKeeper(w.DB, w.Banks, w.Bank, w.Platform, func() string { return w.key().String() })

@@ -120,6 +120,7 @@ func writeDemoBanks(folder string) (key []byte, err error) {
 
 // show serves, plays the month, and prints what it came to.
 func (d *demoCmd) show(ctx context.Context, c *call, a *app, p *player, month *demoMonth) error {
+	a.simulated = true
 	a.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if err := p.letIn(ctx, a); err != nil {
 		return err

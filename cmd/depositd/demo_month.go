@@ -71,6 +71,21 @@ const mostDays, leastDays = 21, 9
 
 // newDemoMonth plans the last so many working days of June from a seed.
 func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
+	m := newCalmMonth(seed, days, play)
+	m.castLots()
+	m.leaseNumbers()
+	m.announce()
+	m.payments()
+	m.castPayments()
+	m.fillLastDay()
+	m.fates()
+	m.nights()
+	slices.SortStableFunc(m.steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
+	return m
+}
+
+// newCalmMonth plans the lots and the bids of those days, and nothing that happens yet.
+func newCalmMonth(seed uint64, days int, play *player) *demoMonth {
 	m := &demoMonth{rand: rand.New(rand.NewPCG(seed, 2026)), play: play, counts: map[string]int{}} //nolint:gosec // the demonstration is to be the same each time
 	m.names = newRegister(m.rand)
 	for day := deposit.Day("2026-06-01"); day <= "2026-07-03"; day = day.Add(1) {
@@ -84,15 +99,6 @@ func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
 	for opens := 2; opens < len(m.days); opens++ {
 		m.invite(opens)
 	}
-	m.castLots()
-	m.leaseNumbers()
-	m.announce()
-	m.payments()
-	m.castPayments()
-	m.fillLastDay()
-	m.fates()
-	m.nights()
-	slices.SortStableFunc(m.steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
 	return m
 }
 

@@ -40,12 +40,14 @@ type program struct {
 	Nightly  nightlyCmd  `cmd:"" help:"执行一天的对账（可重复执行，结果不变）"`
 	Report   reportCmd   `cmd:"" help:"打印一天的对账报告"`
 	Pool     poolCmd     `cmd:"" help:"子账号号池：现状、导入、与银行核对、预测、人工释放"`
+	Watch    watchCmd    `cmd:"" help:"立即查找预案 4.6 与 5.1.1 的故障，打印逐步证据与责任判断（服务每分钟自动执行）"`
 	Check    checkCmd    `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
 	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
 	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
 	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
 	User     userCmd     `cmd:"" help:"用户：首任管理员、增加、申请角色、停用、启用、重置、列表"`
 	Token    tokenCmd    `cmd:"" help:"程序接口的令牌：增加、吊销、列表"`
+	Incident incidentCmd `cmd:"" help:"应急事件与演练：清单、登记、签署、步骤"`
 	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`
 	Config   configCmd   `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`

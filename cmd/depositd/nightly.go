@@ -98,6 +98,7 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 			a.log.Error("nightly failed; it may be run again: depositd nightly --day "+string(day), "day", day, "error", err)
 		default:
 			jobs.succeeded(nightlyJob, a.db.Now())
+			a.wakeTheWatch()
 			a.log.Info("nightly done", "day", day, "mismatches", report.Mismatches())
 		}
 	}

@@ -116,6 +116,11 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
+	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
+	start("watch", func(ctx context.Context) error { a.watchAlways(ctx, jobs); return nil })
+	if !a.simulated {
+		start("heart", func(ctx context.Context) error { a.beatAlways(ctx); return nil })
+	}
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -131,7 +136,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
 		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
 }
 
@@ -194,9 +199,13 @@ func (a *app) judgeAlways(ctx context.Context, jobs *jobMetrics) {
 	tick := time.NewTicker(judgeEvery)
 	defer tick.Stop()
 	for {
-		if _, err := a.reconcile.JudgeAll(ctx); err != nil && ctx.Err() == nil {
+		n, err := a.reconcile.JudgeAll(ctx)
+		if err != nil && ctx.Err() == nil {
 			jobs.failed("judge")
 			a.log.Error("judging failed; it will be tried again", "error", err)
+		}
+		if n > 0 || err != nil {
+			a.wakeTheWatch()
 		}
 		select {
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
@@ -25,6 +27,8 @@ type config struct {
 	banksFile        string
 	refundRulesFile  string // "" is the program's own
 	refundLimits     refund.Limits
+	planFile         string // "" is the program's own
+	planAuthority    incident.Authority
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -44,7 +48,7 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
 		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {
@@ -75,6 +79,9 @@ func (c *call) check() (*config, []string) {
 		wrong("max-statement-size", s.MaxStatementSize, err)
 	}
 	out.refundLimits = s.refundLimits(wrong)
+	if !slices.Contains(incident.Authorities(), out.planAuthority) {
+		wrong("plan-authority", s.PlanAuthority, errors.New("应为 both、2.2 或 3.1"))
+	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
 	}
