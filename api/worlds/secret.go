@@ -28,6 +28,7 @@ func (w *World) Secrets(seed uint64) {
 	w.Seed(3, 3)
 	w.givesBackBlind()
 	w.At(string(Today) + " 09:00:00")
+	w.watch()
 }
 
 // withdraws has somebody bid, pay and withdraw. Who, on which lot and to which number is secret. The keys of the money are common,

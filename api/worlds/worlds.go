@@ -67,6 +67,7 @@ type World struct {
 	booked map[deposit.Day][]bank.Entry // what stands on the bank's books
 	line   *bank.Bank
 	events int
+	rounds uint64
 
 	balance string // of the last statement
 }
@@ -148,7 +149,7 @@ func (w *World) Copy(t testing.TB, from, to string) *World {
 	}
 	c := Open(t, to)
 	c.mu.Lock()
-	c.now, c.events, c.balance = w.now, w.events, w.balance
+	c.now, c.events, c.rounds, c.balance = w.now, w.events, w.rounds, w.balance
 	c.mu.Unlock()
 	for day, entries := range w.booked {
 		c.booked[day] = append([]bank.Entry{}, entries...)
@@ -238,6 +239,28 @@ func (w *World) night(day deposit.Day) {
 	w.must(w.Keeper.Nightly(context.Background(), "nightly", day))
 	w.must(w.Reconcile.CloseDay(context.Background(), "nightly", day))
 	w.balance = c.String()
+	w.watch()
+}
+
+// watch goes one round of the emergency plan's watch.
+func (w *World) watch() {
+	w.t.Helper()
+	ctx := context.Background()
+	w.rounds++
+	w.Seed(4, w.rounds)
+	for _, look := range []struct {
+		codes []string
+		see   func() ([]incident.Sign, error)
+	}{
+		{reconcile.WatchedCodes(), func() ([]incident.Sign, error) { return w.Keeper.Watch(ctx, "watch", 0) }},
+		{refund.WatchedCodes(), func() ([]incident.Sign, error) { return w.Refund.Watch(ctx) }},
+		{refund.OverdueCodes(), func() ([]incident.Sign, error) { return w.Refund.WatchOverdue(ctx) }},
+	} {
+		signs, err := look.see()
+		w.must(err)
+		_, err = w.Incident.Survey(ctx, "watch", look.codes, signs)
+		w.must(err)
+	}
 }
 
 // The companies of a world. Some have paid for what is open, and may bid on what is sealed as well.
