@@ -138,7 +138,7 @@ var headers = map[string]string{
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.
 func (s *server) open(c *gin.Context) {
-	id := sqldb.NewID().String()
+	id := s.DB.NewID().String()
 	c.Set(requestID, id)
 	c.Header("X-Request-Id", id)
 	for name, value := range headers {

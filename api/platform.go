@@ -24,6 +24,7 @@ type Lot struct {
 	Deposit              deposit.Fen       `json:"deposit"`
 	OpeningAt            time.Time         `json:"opening_at"`
 	OpenedAt             *time.Time        `json:"opened_at,omitempty"`
+	EarlierWished        *time.Time        `json:"earlier_wished,omitempty"` // an earlier opening that two persons have not agreed on yet
 	SinglePayment        bool              `json:"single_payment"`
 	BasicAccountRequired bool              `json:"basic_account_required"`
 	Numbering            string            `json:"numbering"`
@@ -72,8 +73,12 @@ func (s *server) putLot(c *gin.Context) error {
 	if err != nil {
 		return inBody(err)
 	}
+	wished, err := platform.EarlierWished(c.Request.Context(), s.DB, lot)
+	if err != nil {
+		return err
+	}
 	s.Judge()
-	c.JSON(statusOf(created), Lot{ID: lot.ID, Number: lot.Number, Name: lot.Name, Department: lot.Department, Deposit: lot.Deposit,
+	c.JSON(statusOf(created), Lot{EarlierWished: inShanghaiIf(wished), ID: lot.ID, Number: lot.Number, Name: lot.Name, Department: lot.Department, Deposit: lot.Deposit,
 		OpeningAt: inShanghai(lot.OpensAt), OpenedAt: inShanghaiIf(lot.OpenedAt), SinglePayment: lot.SinglePayment,
 		BasicAccountRequired: lot.BasicAccountRequired, Numbering: strings.ToLower(string(lot.Numbering)), State: lot.State, Version: lot.Version})
 	return nil

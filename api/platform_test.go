@@ -144,6 +144,7 @@ func TestEvents(t *testing.T) {
 		}
 		h.json("POST", "/v1/platform/events", with(earlier, "opening_postponed", "opening_moved")).want(201, "")
 		h.json("POST", "/v1/platform/events", event).want(200, "") // said again after it was overtaken: still known
+		h.agreeEarlier("LC-1", "2026-06-20T09:00:00+08:00")
 		opened := `{"number":"E-2","kind":"opened","lot":"LC-1","happened_at":"2026-06-12T11:30:00+08:00"}`
 		h.json("POST", "/v1/platform/events", opened).want(409, "opening_early")
 		h.now = h.now.AddDate(0, 0, 8)

@@ -23,7 +23,7 @@ func (s *server) getReport(c *gin.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
 	}
-	report, err := s.Reconcile.Report(c.Request.Context(), day)
+	report, err := s.Reconcile.Report(c.Request.Context(), s.sight(c), day)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (s *server) getFindings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Reconcile.Findings(c.Request.Context(), q)
+	rows, next, err := s.Reconcile.Findings(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *server) getCredit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	credit, err := s.Reconcile.Credit(c.Request.Context(), id)
+	credit, err := s.Reconcile.Credit(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,8 @@ func (s *server) moveFinding(c *gin.Context, seen int64) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), id, seen, act, note); err != nil {
+	move := reconcile.FindingMove{ID: id, Version: seen, Act: act, Note: note}
+	if err := s.Reconcile.MoveFinding(c.Request.Context(), author(c), s.sight(c), move); err != nil {
 		return err
 	}
 	s.Judge() // a contradiction that is settled sets its credit free

@@ -17,7 +17,8 @@ import (
 
 // Refund is one payment back. What does not apply is empty.
 type Refund struct {
-	ID               sqldb.ID        `json:"id"` // empty in a dry run
+	ID               sqldb.ID        `json:"id"`     // empty in a dry run
+	Sealed           bool            `json:"sealed"` // its lot is sealed: rule, day and steps are told, no lot, name, account of the payer or amount
 	Serial           string          `json:"serial"`
 	List             sqldb.ID        `json:"list"`
 	ListNumber       string          `json:"list_number"`
@@ -66,7 +67,7 @@ type Refund struct {
 // refundOf tells a line with its context.
 func refundOf(l *refund.LineView, today deposit.Day) Refund {
 	waits := l.WaitsFor()
-	r := Refund{ID: l.ID, Serial: l.Serial, List: l.ListID, ListNumber: l.List, Credit: l.EntryID, Bank: l.Bank, ParentAccount: l.ParentAccount, SubAccount: l.SubAccount,
+	r := Refund{ID: l.ID, Sealed: l.Sealed, Serial: l.Serial, List: l.ListID, ListNumber: l.List, Credit: l.EntryID, Bank: l.Bank, ParentAccount: l.ParentAccount, SubAccount: l.SubAccount,
 		Lot: l.Lot, Bidder: l.Bidder, Department: l.Department, Cause: l.Cause, CauseName: l.Cause.Chinese(), Rule: l.Rule, DueOn: l.DueOn, Provisional: l.Provisional,
 		Amount: l.Amount, InterestExpected: l.InterestExpected, InterestPaid: l.InterestPaid, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank,
 		PayeeBankCode: l.PayeeBankCode, PayeeChange: l.PayeeChange, Channel: l.Channel, Replaces: l.Replaces, Batch: l.BatchID, BatchNumber: l.Batch,
@@ -99,7 +100,7 @@ func (s *server) getRefunds(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Refund.Lines(c.Request.Context(), q)
+	rows, next, err := s.Refund.Lines(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -171,7 +172,7 @@ func (s *server) getRefund(c *gin.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
 	}
-	story, err := s.Refund.Story(c.Request.Context(), id)
+	story, err := s.Refund.Story(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -220,7 +221,7 @@ func (s *server) moveRefund(c *gin.Context, seen int64) error {
 		return err
 	}
 	s.Judge() // a credit that came back is judged anew
-	story, err := s.Refund.Story(c.Request.Context(), id)
+	story, err := s.Refund.Story(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}

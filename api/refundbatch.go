@@ -17,6 +17,7 @@ import (
 // Batch is what one bank is told to pay from one parent account.
 type Batch struct {
 	ID            sqldb.ID    `json:"id"`
+	Sealed        bool        `json:"sealed"` // of sealed refunds: the total is secret, and none is signed
 	Number        string      `json:"number"`
 	Bank          string      `json:"bank"`
 	ParentAccount string      `json:"parent_account"`
@@ -35,7 +36,7 @@ type Batch struct {
 }
 
 func batchOf(b *refund.Batch) Batch {
-	return Batch{ID: b.ID, Number: b.Number, Bank: b.Bank, ParentAccount: b.ParentAccount, Count: b.Count, Total: b.Total, Digest: b.Digest,
+	return Batch{ID: b.ID, Sealed: b.Sealed, Number: b.Number, Bank: b.Bank, ParentAccount: b.ParentAccount, Count: b.Count, Total: b.Total, Digest: b.Digest,
 		MadeBy: b.MadeBy, MadeAt: inShanghai(b.MadeAt), CheckedBy: b.CheckedBy, CheckedAt: inShanghaiIf(b.CheckedAt), ReleasedBy: b.ReleasedBy, ReleasedAt: inShanghaiIf(b.ReleasedAt),
 		State: b.State, StateName: refund.BatchStateName(b.State), Version: b.Version}
 }
@@ -115,7 +116,7 @@ func (s *server) getBatches(c *gin.Context) error {
 	if q.Limit, err = limit(c); err != nil {
 		return err
 	}
-	page, next, err := s.Refund.Batches(c.Request.Context(), q)
+	page, next, err := s.Refund.Batches(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (s *server) getBatchDiagnosis(c *gin.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
 	}
-	found, err := s.Refund.Diagnose(c.Request.Context(), id)
+	found, err := s.Refund.Diagnose(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ func (s *server) getBatchDiagnosis(c *gin.Context) error {
 }
 
 func (s *server) showBatch(c *gin.Context, id sqldb.ID) error {
-	b, lines, err := s.Refund.BatchWithLines(c.Request.Context(), id)
+	b, lines, err := s.Refund.BatchWithLines(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (s *server) signBatch(c *gin.Context, seen int64, sign func(context.Context
 	if err != nil {
 		return err
 	}
-	signature := refund.Signature{Batch: id, Version: seen, Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuan("total")}
+	signature := refund.Signature{Batch: id, Version: seen, Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuanIf("total")}
 	f.done()
 	if err := f.err(); err != nil {
 		return err

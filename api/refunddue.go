@@ -16,10 +16,11 @@ import (
 // Proposal is money that should go back and is on no list yet. What does not apply is empty.
 type Proposal struct {
 	Credit        sqldb.ID        `json:"credit"`
+	Sealed        bool            `json:"sealed"` // its lot is sealed: only that a withdrawn bid's deposit goes back, by which rule and day
 	Bank          string          `json:"bank"`
 	ParentAccount string          `json:"parent_account"`
 	SubAccount    string          `json:"sub_account"`
-	BookingDate   deposit.Day     `json:"booking_date"`
+	BookingDate   deposit.Day     `json:"booking_date,omitempty"`
 	Serial        string          `json:"bank_serial"`
 	Received      deposit.Fen     `json:"received"`
 	PayerName     string          `json:"payer_name"`
@@ -55,11 +56,11 @@ func proposalsOf(all []refund.Proposal) []Proposal {
 
 func proposalOf(p *refund.Proposal) Proposal {
 	e := &p.Receipt.Entry
-	told := Proposal{Credit: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, Serial: e.Serial, Received: e.Amount,
+	told := Proposal{Credit: e.ID, Sealed: p.Sealed, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, Serial: e.Serial, Received: e.Amount,
 		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Lot: p.Receipt.Lot.Number, Bidder: p.Receipt.Bid.Bidder,
 		Department: p.Receipt.Lot.Department, Cause: p.Ground.Cause, CauseName: p.Ground.Cause.Chinese(), Amount: p.Amount, WaitsFor: refund.ForDepartment,
 		WaitsForName: refund.ForDepartment.Chinese(), WaitsSince: inShanghaiIf(p.Ground.At)}
-	if told.Department == "" {
+	if told.Department == "" || p.Sealed {
 		told.Department = string(reconcile.Finance)
 	}
 	if l := &p.Limit; p.HasLimit {
@@ -83,7 +84,7 @@ func (s *server) getProposals(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	page, next, err := s.Refund.Proposals(c.Request.Context(), refund.ProposalQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
+	page, next, err := s.Refund.Proposals(c.Request.Context(), s.sight(c), refund.ProposalQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
 	if err != nil {
 		return err
 	}
@@ -118,15 +119,11 @@ func (s *server) getDue(c *gin.Context) error {
 		}
 		days = n
 	}
-	o, err := s.Refund.DueWithin(c.Request.Context(), c.Query("department"), days)
-	if err != nil {
-		return err
-	}
-	views, err := s.Refund.View(c.Request.Context(), o.Lines)
+	o, err := s.Refund.DueWithin(c.Request.Context(), s.sight(c), c.Query("department"), days)
 	if err != nil {
 		return err
 	}
 	today := deposit.DayOf(s.DB.Now())
-	c.JSON(http.StatusOK, Due{Today: today, Until: today.Add(days), Proposals: proposalsOf(o.Proposals), Refunds: s.refundsOf(views), Stale: proposalsOf(o.Stale)})
+	c.JSON(http.StatusOK, Due{Today: today, Until: today.Add(days), Proposals: proposalsOf(o.Proposals), Refunds: s.refundsOf(o.Lines), Stale: proposalsOf(o.Stale)})
 	return nil
 }

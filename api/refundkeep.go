@@ -48,7 +48,7 @@ func (s *server) postDisposition(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := refund.DispositionOrder{EntryID: f.id("credit"), Kind: refund.DispositionKind(f.text("kind", mostNumber)), Amount: f.yuanIf("amount"), Purpose: f.textIf("purpose", mostNumber),
+	order := refund.DispositionOrder{Eyes: s.sight(c), EntryID: f.id("credit"), Kind: refund.DispositionKind(f.text("kind", mostNumber)), Amount: f.yuanIf("amount"), Purpose: f.textIf("purpose", mostNumber),
 		Document: f.text("document", mostNumber), Reason: f.textIf("reason", mostNote)}
 	f.done()
 	if err := f.err(); err != nil {
@@ -67,7 +67,7 @@ func (s *server) getDispositions(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Refund.DispositionPage(c.Request.Context(), q)
+	rows, next, err := s.Refund.DispositionPage(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (s *server) moveDisposition(c *gin.Context, seen int64) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, id, seen, act, note)
+	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *server) postChange(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := refund.ChangeOrder{EntryID: f.id("credit"), PayeeName: f.text("payee_name", mostName), PayeeAccount: f.text("payee_account", mostNumber), PayeeBank: f.textIf("payee_bank", mostName),
+	order := refund.ChangeOrder{Eyes: s.sight(c), EntryID: f.id("credit"), PayeeName: f.text("payee_name", mostName), PayeeAccount: f.text("payee_account", mostNumber), PayeeBank: f.textIf("payee_bank", mostName),
 		PayeeBankCode: f.textIf("payee_bank_code", mostBankCode), Evidence: f.text("evidence", mostNote), EvidenceSHA256: f.textIf("evidence_sha256", mostNumber)}
 	f.done()
 	if err := f.err(); err != nil {
@@ -171,7 +171,7 @@ func (s *server) getChanges(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Refund.ChangePage(c.Request.Context(), q)
+	rows, next, err := s.Refund.ChangePage(c.Request.Context(), s.sight(c), q)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (s *server) moveChange(c *gin.Context, seen int64) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, id, seen, act, note)
+	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (s *server) postListJSON(c *gin.Context, by string) error {
 	if err != nil {
 		return err
 	}
-	order := refund.ListOrder{Department: f.text("department", mostNumber), Reference: f.textIf("reference", mostNumber), Note: f.textIf("note", mostNote),
+	order := refund.ListOrder{Eyes: s.sight(c), Department: f.text("department", mostNumber), Reference: f.textIf("reference", mostNumber), Note: f.textIf("note", mostNote),
 		ValidOnly: f.flag("valid_only"), DryRun: f.flag("dry_run")}
 	for _, line := range f.list("lines") {
 		order.Lines = append(order.Lines, s.orderOf(line))
@@ -133,7 +133,7 @@ func (s *server) postListFile(c *gin.Context, by, kind string) error {
 	if err := onlyParameters(c, "department", "reference", "note", "valid_only", "dry_run", "annotate"); err != nil {
 		return err
 	}
-	order := refund.ListOrder{Department: c.Query("department"), Reference: c.Query("reference"), Note: c.Query("note")}
+	order := refund.ListOrder{Eyes: s.sight(c), Department: c.Query("department"), Reference: c.Query("reference"), Note: c.Query("note")}
 	var annotate bool
 	var err error
 	for name, value := range map[string]*bool{"valid_only": &order.ValidOnly, "dry_run": &order.DryRun, "annotate": &annotate} {
@@ -214,14 +214,14 @@ func (s *server) answerList(c *gin.Context, order *refund.ListOrder, done *refun
 			told.Refunds[i].ID, told.Refunds[i].Serial = 0, ""
 		}
 	} else {
-		list := listOf(&refund.ListView{List: done.List, Lines: len(done.Lines), Amount: sumOf(done.Lines)})
+		list := listOf(&refund.ListView{List: done.List, Lines: len(done.Lines), Amount: sumOf(views)})
 		told.List = &list
 	}
 	c.JSON(statusOf(!order.DryRun && !done.Known), told)
 	return nil
 }
 
-func sumOf(lines []refund.Line) (sum deposit.Fen) {
+func sumOf(lines []refund.LineView) (sum deposit.Fen) {
 	for i := range lines {
 		sum += lines[i].Amount
 	}
@@ -265,7 +265,7 @@ func (s *server) getLists(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, next, err := s.Refund.Lists(c.Request.Context(), c.Query("department"), c.Query("cursor"), size)
+	rows, next, err := s.Refund.Lists(c.Request.Context(), s.sight(c), refund.ListQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func (s *server) getList(c *gin.Context) error {
 	if err := onlyParameters(c); err != nil {
 		return err
 	}
-	l, lines, err := s.Refund.ListByID(c.Request.Context(), id)
+	l, lines, err := s.Refund.ListByID(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
 	}
@@ -305,7 +305,7 @@ func (s *server) postHandPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	p := refund.HandPayment{Order: s.orderOf(f), Department: f.text("department", mostNumber), Reference: f.text("reference", mostNumber), BankSerial: f.text("payment_serial", mostNumber),
+	p := refund.HandPayment{Order: s.orderOf(f), Eyes: s.sight(c), Department: f.text("department", mostNumber), Reference: f.text("reference", mostNumber), BankSerial: f.text("payment_serial", mostNumber),
 		Note: strings.TrimSpace(f.text("note", mostNote))}
 	f.done()
 	if err := f.err(); err != nil {

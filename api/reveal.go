@@ -18,7 +18,7 @@ type RevealedAccount struct {
 
 // reveal makes a handler that tells one person a whole account number. It is a POST: it writes in the audit trail who read
 // which number and why, and a link that somebody follows must not do so.
-func (s *server) reveal(tell func(ctx context.Context, by string, id sqldb.ID, reason string) (deposit.Account, error)) func(*gin.Context) error {
+func (s *server) reveal(tell func(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (deposit.Account, error)) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		id, by, f, err := s.actOnOne(c)
 		if err != nil {
@@ -32,7 +32,7 @@ func (s *server) reveal(tell func(ctx context.Context, by string, id sqldb.ID, r
 		if err := f.err(); err != nil {
 			return err
 		}
-		account, err := tell(c.Request.Context(), by, id, reason)
+		account, err := tell(c.Request.Context(), by, s.sight(c), id, reason)
 		if err != nil {
 			return err
 		}

@@ -68,6 +68,8 @@ const (
 func (s *server) routes() []Route {
 	readers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.Auditor}
 	machine := []Role{people.Platform}
+	openers := []Role{people.Department, people.Leader} // safety page §7.3
+	askers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.ITOperator}
 	pools := []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
 	return slices.Concat(s.refundRoutes(readers), s.peopleRoutes(), s.incidentRoutes(append(slices.Clone(readers), people.ITOperator)), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
@@ -75,6 +77,11 @@ func (s *server) routes() []Route {
 		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids", machine, s.postBid, jsonType, maxOrder, shortly},
 		{"POST", "/v1/bids/:id/sub-account", machine, s.postSubAccount, jsonType, maxOrder, shortly},
+		{"GET", "/v1/bids/:id/status", machine, s.getBidStatus, "", 0, shortly},
+		{"POST", "/v1/lots/:number/opening", openers, s.freshly(s.postOpening), jsonType, maxOrder, shortly},
+		{"POST", "/v1/lots/:number/earlier-opening", openers, s.freshly(s.postEarlierOpening), jsonType, maxOrder, shortly},
+		{"POST", "/v1/enquiries", askers, s.postEnquiry, jsonType, maxOrder, shortly},
+		{"POST", "/v1/enquiries/:id/release", askers, s.releaseEnquiry, jsonType, maxOrder, shortly},
 		{"POST", "/v1/platform/sync", machine, s.postSync, jsonType, maxSync, awhile},
 		{"POST", "/v1/platform/events", machine, s.postEvent, jsonType, maxOrder, shortly},
 		{"GET", "/v1/reports/:day", readers, s.getReport, "", 0, awhile},

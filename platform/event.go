@@ -258,7 +258,15 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 		r.settled = append(r.settled, lot.ID)
 		return r.tx.Move(ctx, sqldb.Move{Table: "bids", ID: bid.ID, Version: was.Version, From: string(was.State), To: string(bid.State), Note: note})
 	}
-	after, err := lot.after(o)
+	if o.Kind == EventOpened {
+		if done, err := r.openedByPersons(ctx, lot); done || err != nil {
+			return err
+		}
+	}
+	if o.Kind == EventOpeningMoved && lot.State == LotAnnounced && !o.Postponed && o.OpensAt.Before(lot.OpensAt) {
+		return wishEarlier(ctx, r.tx, lot, o.OpensAt)
+	}
+	after, err := lot.after(o, r.tx.Now)
 	if err != nil {
 		return err
 	}
@@ -270,15 +278,15 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 	return err
 }
 
-// after is the lot after an event.
-func (l Lot) after(o EventOrder) (Lot, error) {
+// after is the lot after an event. An opening is refused before its hour by our clock too: the platform's may be wrong.
+func (l Lot) after(o EventOrder, now time.Time) (Lot, error) {
 	next, err := lotMoves.Next(string(l.State), string(o.Kind))
 	if err != nil {
 		return l, forbidden("标段", l.State.Chinese(), o.Kind)
 	}
 	switch o.Kind {
 	case EventOpened:
-		if o.HappenedAt.Before(l.OpensAt) {
+		if o.HappenedAt.Before(l.OpensAt) || now.Before(l.OpensAt) {
 			return l, deposit.Refuse(deposit.Conflict, "opening_early", "happened_at 未到开标时间（", deposit.Wall(l.OpensAt),
 				"），不能开标；如开标时间已提前，请先推送开标时间变更")
 		}
@@ -288,6 +296,9 @@ func (l Lot) after(o EventOrder) (Lot, error) {
 			return l, deposit.Refuse(deposit.Conflict, "not_postponed", "opens_at 推迟后的开标时间须晚于原定的 ", deposit.Wall(l.OpensAt), "；如为提前，请推送开标时间变更")
 		}
 		l.OpensAt, l.OpenedAt = o.OpensAt, time.Time{}
+		if o.Kind == EventRetendered {
+			l.AnnouncedAt = now
+		}
 	}
 	l.State = LotState(next)
 	return l, nil
@@ -328,8 +339,8 @@ func moveLot(ctx context.Context, tx *sqldb.Tx, was, lot Lot, note string) (Lot,
 	if lot.OpensAt.Equal(was.OpensAt) && lot.OpenedAt.Equal(was.OpenedAt) {
 		return lot, nil
 	}
-	n, err := tx.Exec(ctx, "UPDATE lots SET opens_at = ?, opened_at = ?, version = version + 1 WHERE id = ? AND version = ?",
-		sqldb.At(lot.OpensAt), sqldb.At(lot.OpenedAt), lot.ID, lot.Version)
+	n, err := tx.Exec(ctx, "UPDATE lots SET opens_at = ?, opened_at = ?, announced_at = ?, version = version + 1 WHERE id = ? AND version = ?",
+		sqldb.At(lot.OpensAt), sqldb.At(lot.OpenedAt), sqldb.At(lot.AnnouncedAt), lot.ID, lot.Version)
 	if err != nil {
 		return lot, fmt.Errorf("set the opening: %w", err)
 	}

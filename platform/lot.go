@@ -58,12 +58,14 @@ type Lot struct {
 	Name       string
 	Department string      // the business department whose lot it is
 	Deposit    deposit.Fen // what each bid has to pay in
-	OpensAt    time.Time   // scheduled opening: the deadline of bids and deposits
-	OpenedAt   time.Time   // zero until the platform says that it was opened; never before OpensAt
+	OpensAt    time.Time   // scheduled opening: the deadline of bids and deposits, and nothing else
+	OpenedAt   time.Time   // zero until the event of its opening; never before OpensAt. What may be seen hangs on it alone
 
 	SinglePayment        bool // the whole deposit in one payment
 	BasicAccountRequired bool // from the bidder's basic account only (招标投标法实施条例 §26)
 	Numbering            Numbering
+
+	AnnouncedAt time.Time // to us, or announced again
 
 	State   LotState
 	Version int64
@@ -71,11 +73,11 @@ type Lot struct {
 
 var lots = sqldb.NewTable("lots", lotColumns, lotRow)
 
-const lotColumns = "id, number, name, department, deposit, opens_at, opened_at, single_payment, basic_account_required, numbering, state, version"
+const lotColumns = "id, number, name, department, deposit, opens_at, opened_at, single_payment, basic_account_required, numbering, announced_at, state, version"
 
 func lotRow(l *Lot) []any {
 	return []any{&l.ID, &l.Number, &l.Name, &l.Department, &l.Deposit, sqldb.Wall(&l.OpensAt), sqldb.Wall(&l.OpenedAt),
-		&l.SinglePayment, &l.BasicAccountRequired, &l.Numbering, &l.State, &l.Version}
+		&l.SinglePayment, &l.BasicAccountRequired, &l.Numbering, sqldb.Wall(&l.AnnouncedAt), &l.State, &l.Version}
 }
 
 // LotOrder is the whole of a lot as the platform wants it to be: what PUT /v1/lots/{number} says.
@@ -92,8 +94,9 @@ type LotOrder struct {
 }
 
 // PutLot makes the lot what the order says; said again, nothing changes. A change is noted and touches every lease of
-// the lot. Once the lot is opened its deposit and its opening stand: Conflict "lot_opened"; once one of its numbers was
-// leased, its numbering: Conflict "lot_numbered".
+// the lot. An opening may be put off freely; one that becomes earlier is kept as a wish until two persons have agreed (see
+// AgreeEarlier). Once the lot is opened its deposit and its opening stand: Conflict "lot_opened"; once one of its numbers
+// was leased, its numbering: Conflict "lot_numbered".
 func (d *Desk) PutLot(ctx context.Context, by string, o LotOrder) (lot Lot, isNew bool, err error) {
 	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
 		done, err := putLots(ctx, tx, "", []LotOrder{o})
@@ -226,7 +229,7 @@ func (o LotOrder) equal(p LotOrder) bool {
 }
 
 func (o LotOrder) announce(tx *sqldb.Tx) Lot {
-	return o.applied(Lot{ID: tx.NewID(), Number: o.Number, Numbering: PerBid, State: LotAnnounced, Version: 1})
+	return o.applied(Lot{ID: tx.NewID(), Number: o.Number, Numbering: PerBid, AnnouncedAt: tx.Now, State: LotAnnounced, Version: 1})
 }
 
 // applied is the lot with what an order may say of it.
@@ -239,6 +242,12 @@ func (o LotOrder) applied(lot Lot) Lot {
 
 func changeLot(ctx context.Context, tx *sqldb.Tx, was Lot, o LotOrder) (lotDone, error) {
 	lot := o.applied(was)
+	if was.State == LotAnnounced && lot.OpensAt.Before(was.OpensAt) {
+		if err := wishEarlier(ctx, tx, was, lot.OpensAt); err != nil {
+			return lotDone{}, err
+		}
+		lot.OpensAt = was.OpensAt
+	}
 	differs := lotDiffers(was, lot)
 	if len(differs) == 0 {
 		return lotDone{was, unchanged}, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 )
 
 // HeldNumber is a number that something keeps from being released or from becoming free.
@@ -32,18 +33,20 @@ func HoldsOn(ctx context.Context, r sqldb.Reader, bank, subAccount string) ([]Ho
 		"SELECT reason FROM number_holds WHERE sub_account = ? AND bank = ? GROUP BY reason ORDER BY reason", subAccount, bank)
 }
 
-// Sealed reports whether a pool serves a lot that is not opened yet: how many of its numbers are given out then tells how many
-// bidders there are (招标投标法 §22), and only its colour may be shown.
-func Sealed(ctx context.Context, r sqldb.Reader, bank, parent string) (bool, error) {
-	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM lots t WHERE t.state = 'ANNOUNCED' AND (EXISTS (SELECT 1 FROM leases l "+
-		"JOIN numbers n ON n.sub_account = l.sub_account AND n.bank = l.bank WHERE l.lot_id = t.id AND n.bank = ? AND n.parent_account = ?) "+
-		"OR EXISTS (SELECT 1 FROM number_asks a WHERE a.lot_id = t.id AND a.bank = ? AND a.parent_account = ?))", bank, parent, bank, parent)
-	return n > 0, err
+// NumberCalled finds the numbers of that name at every bank: those of our pools, and of those that the trading platform brought
+// the ones that a lot which these eyes may see has held. That another one is known would tell that somebody bids.
+func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string, eyes deposit.Sight) ([]Number, error) {
+	seen, args := LotSeen("leases.lot_id", eyes)
+	return numbers.All(ctx, r, "WHERE sub_account = ? AND (parent_account <> '' OR EXISTS (SELECT 1 FROM leases WHERE leases.sub_account = numbers.sub_account AND leases.bank = numbers.bank AND "+
+		seen+")) ORDER BY bank", append([]any{subAccount}, args...)...)
 }
 
-// NumberCalled finds the numbers of that name at every bank.
-func NumberCalled(ctx context.Context, r sqldb.Reader, subAccount string) ([]Number, error) {
-	return numbers.All(ctx, r, "WHERE sub_account = ? ORDER BY bank", subAccount)
+// DrainsSeen reports whether a number of a pool drains after a lot of which everything may be told.
+func DrainsSeen(ctx context.Context, r sqldb.Reader, bank, subAccount string) (bool, error) {
+	seen, args := LotSeen("l.lot_id", deposit.SightOfAll())
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM numbers AS n JOIN leases AS l ON l.id = n.lease_id WHERE n.sub_account = ? AND n.bank = ? AND n.state = 'DRAINING' AND "+seen,
+		append([]any{subAccount, bank}, args...)...)
+	return n > 0, err
 }
 
 // StillPaidInto is how long after its opening a lot's numbers may still take money that is late.

@@ -11,37 +11,33 @@ import (
 	"depositd/platform/deposit"
 )
 
-// CloseDay compares a day's statements with its notices, both ways, proves the balances, judges what the day changed, and
-// reports. The statement is the truth: a line that was never pushed counts as paid at its booking time. It may be run
+// CloseDay compares a day's statements with its notices, both ways, proves the balances and judges what the day changed. The statement is the truth: a line that was never pushed counts as paid at its booking time. It may be run
 // again at any time, also when a later statement or notice has come; without news it changes nothing.
-func (d *Desk) CloseDay(ctx context.Context, by string, day deposit.Day) (*Report, error) {
+func (d *Desk) CloseDay(ctx context.Context, by string, day deposit.Day) error {
 	if _, err := d.JudgeAll(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	books, err := d.books(ctx, day)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	all := make([]figures, len(books))
 	for i, b := range books {
 		all[i], err = d.closeBook(ctx, by, b, day)
 		if err := errors.Join(err, d.chainOn(ctx, by, b, day), d.orphansOn(ctx, by, b, day)); err != nil {
-			return nil, fmt.Errorf("close %s of %s: %w", day, b.Bank, err)
+			return fmt.Errorf("close %s of %s: %w", day, b.Bank, err)
 		}
 	}
 	if err := d.openings(ctx, by, day); err != nil {
-		return nil, fmt.Errorf("bids of %s: %w", day, err)
+		return fmt.Errorf("bids of %s: %w", day, err)
 	}
 	if _, err := d.JudgeAll(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := d.delayed(ctx, by, all); err != nil {
-		return nil, fmt.Errorf("delayed notices of %s: %w", day, err)
+		return fmt.Errorf("delayed notices of %s: %w", day, err)
 	}
-	if err := d.findViolations(ctx, by, day); err != nil {
-		return nil, err
-	}
-	return d.report(ctx, day, all)
+	return d.findViolations(ctx, by, day)
 }
 
 // books lists the accounts that have something on a day, and those of banks.yaml, of which a statement is expected.

@@ -36,6 +36,7 @@ type Claim struct {
 	Deposit              deposit.Fen
 	OpensAt              time.Time
 	Opened               bool // it is certain that nothing more can come in time
+	sealed               bool // nothing may be told yet of who bids
 	SinglePayment        bool
 	BasicAccountRequired bool
 

@@ -91,9 +91,24 @@ func (h *house) state(opening, closing string, entries ...bank.Entry) {
 func (h *house) close() *reconcile.Report {
 	h.t.Helper()
 	*h.now = wall("2026-06-13 00:30:00")
-	r, err := h.reconcile.CloseDay(context.Background(), "nightly", theDay)
+	h.openLots()
+	h.must(h.reconcile.CloseDay(context.Background(), "nightly", theDay))
+	r, err := h.reconcile.Report(context.Background(), deposit.SightOfAll(), theDay)
 	h.must(err)
 	return r
+}
+
+// openLots opens every lot whose hour has come.
+func (h *house) openLots() {
+	h.t.Helper()
+	lots, err := platform.LotsOpening(context.Background(), h.db, wall("2026-01-01 00:00:00"), h.now.Add(time.Second))
+	h.must(err)
+	for _, lot := range lots {
+		if lot.State == platform.LotAnnounced {
+			_, err := h.platform.Record(context.Background(), "platform", platform.EventOrder{Number: "open-" + lot.ID.String(), Kind: platform.EventOpened, Lot: lot.Number, HappenedAt: lot.OpensAt})
+			h.must(err)
+		}
+	}
 }
 
 func fen(s string) deposit.Fen {
@@ -203,14 +218,14 @@ func TestContradictionIsSetAsideUntilSettled(t *testing.T) {
 			t.Fatalf("contradiction: %v", cmp.Diff(want, got))
 		}
 		f := r.Findings[slices.IndexFunc(r.Findings, func(f reconcile.FindingRow) bool { return f.Code == reconcile.AdviceConflict })]
-		h.must(h.reconcile.MoveFinding(context.Background(), "张会计", f.ID, f.Version, "settle", "银行确认：以对账单为准"))
+		h.must(h.reconcile.MoveFinding(context.Background(), "张会计", deposit.SightOfAll(), reconcile.FindingMove{ID: f.ID, Version: f.Version, Act: "settle", Note: "银行确认：以对账单为准"}))
 		r = h.close()
 		delete(want, "BID bid "+dongchang)
 		want["CREDIT 1"] = "UNDERPAID [UNDERPAID]" // the statement is the truth
 		if got := verdicts(r); !cmp.Equal(got, want) {
 			t.Errorf("settled: %v", cmp.Diff(want, got))
 		}
-		if err := h.reconcile.MoveFinding(context.Background(), "张会计", f.ID, f.Version, "reopen", "再核"); err == nil {
+		if err := h.reconcile.MoveFinding(context.Background(), "张会计", deposit.SightOfAll(), reconcile.FindingMove{ID: f.ID, Version: f.Version, Act: "reopen", Note: "再核"}); err == nil {
 			t.Error("a stale version was accepted")
 		}
 	})
@@ -307,5 +322,9 @@ func canonical(r *reconcile.Report) string {
 		lines = append(lines, fmt.Sprint(f.Kind, f.Code, f.Reasons, f.Serial, f.Amount, f.Lot, f.Bidder, f.SuggestedLot, f.SuggestedBidder, f.State))
 	}
 	slices.Sort(lines)
-	return fmt.Sprintf("%+v\n%v\n%s", r.Banks, r.Counts, strings.Join(lines, "\n"))
+	var figures []string
+	for _, b := range r.Banks {
+		figures = append(figures, fmt.Sprintf("%s %s %t %t %+v", b.Bank, b.ParentAccount, b.Sealed, b.Agrees, *b.DayFigures))
+	}
+	return fmt.Sprintf("%s\n%v\n%s", strings.Join(figures, "\n"), r.Counts, strings.Join(lines, "\n"))
 }

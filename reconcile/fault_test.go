@@ -14,6 +14,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
 
@@ -36,12 +37,10 @@ var useCases = []useCase{
 	}},
 	{"JudgeAll", false, func(ctx context.Context, h *house) error { _, err := h.reconcile.JudgeAll(ctx); return err }},
 	{"CloseDay", false, func(ctx context.Context, h *house) error {
-		_, err := h.reconcile.CloseDay(ctx, "nightly", theDay)
-		return err
+		return h.reconcile.CloseDay(ctx, "nightly", theDay)
 	}},
 	{"CloseDay again", true, func(ctx context.Context, h *house) error {
-		_, err := h.reconcile.CloseDay(ctx, "nightly", theDay)
-		return err
+		return h.reconcile.CloseDay(ctx, "nightly", theDay)
 	}},
 	{"PutLot", false, func(ctx context.Context, h *house) error {
 		_, _, err := h.platform.PutLot(ctx, "platform", platform.LotOrder{Number: "L1", Department: "综合科", Deposit: fen("1000.00"), OpensAt: wall("2026-06-12 15:00:00")})
@@ -105,14 +104,14 @@ func bidOrder(lot, bidder, number string) platform.BidOrder {
 
 // settleConflict does what a clerk does: look at the finding, and settle it unless it is settled.
 func settleConflict(ctx context.Context, h *house) error {
-	page, _, err := h.reconcile.Findings(ctx, reconcile.FindingQuery{Code: reconcile.AdviceConflict})
+	page, _, err := h.reconcile.Findings(ctx, deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.AdviceConflict})
 	if err != nil {
 		return err
 	}
 	if page[0].State == reconcile.Settled {
 		return nil
 	}
-	return h.reconcile.MoveFinding(ctx, "张会计", page[0].ID, page[0].Version, "settle", "银行确认为 1000.00 元")
+	return h.reconcile.MoveFinding(ctx, "张会计", deposit.SightOfAll(), reconcile.FindingMove{ID: page[0].ID, Version: page[0].Version, Act: "settle", Note: "银行确认为 1000.00 元"})
 }
 
 // yesterdaysFile is a statement of the day before, with a line that cannot be read.

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -18,6 +17,7 @@ type FindingKind string
 const (
 	KindCredit   FindingKind = "CREDIT"   // an entry whose verdict is not plainly Matched
 	KindBid      FindingKind = "BID"      // a bid without a deposit at opening
+	KindPayer    FindingKind = "PAYER"    // a lot and an account from which several of its bidders were paid for
 	KindMissing  FindingKind = "MISSING"  // an entry that was never pushed
 	KindOrphan   FindingKind = "ORPHAN"   // an entry that was pushed and is not on the final statement
 	KindConflict FindingKind = "CONFLICT" // an entry whose sightings contradict each other
@@ -161,26 +161,34 @@ func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
 	return tx.Move(ctx, sqldb.Move{Table: "findings", ID: old.ID, Version: old.Version + 1, From: old.State, To: Open, Note: note})
 }
 
-// MoveFinding lets a person explain, settle or reopen a finding, with a note. A contradiction that is settled sets its
-// credit free: it is judged again, by the statement's amount if that is one of the two. An orphan is not: it counts
-// when a statement has it.
-func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) error {
-	if note == "" {
+// FindingMove is what a person does with a finding: explain, settle or reopen it, in the version that he has seen.
+type FindingMove struct {
+	ID      sqldb.ID
+	Version int64
+	Act     string
+	Note    string
+}
+
+// MoveFinding lets a person explain, settle or reopen a finding that he may see, with a note. A contradiction that is
+// settled sets its credit free: it is judged again, by the statement's amount if that is one of the two. An orphan is not:
+// it counts when a statement has it.
+func (d *Desk) MoveFinding(ctx context.Context, by string, eyes deposit.Sight, m FindingMove) error {
+	if m.Note == "" {
 		return deposit.Refuse(deposit.Invalid, "note_required", "请填写处理意见")
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		f, err := findings.One(ctx, tx, "WHERE id = ?", id)
-		if err != nil {
-			return noFinding(err)
-		}
-		if !slices.Contains([]string{"explain", "settle", "reopen"}, act) {
-			return deposit.Refuse(deposit.Invalid, "act_unknown", "操作应为 explain（说明）、settle（办结）或 reopen（重新打开）")
-		}
-		next, err := FindingMoves.Next(f.State, act)
+		f, err := seenFinding(ctx, tx, eyes, m.ID)
 		if err != nil {
 			return err
 		}
-		if err := tx.Move(ctx, sqldb.Move{Table: "findings", ID: id, Version: version, From: f.State, To: next, Note: note}); err != nil {
+		if !slices.Contains([]string{"explain", "settle", "reopen"}, m.Act) {
+			return deposit.Refuse(deposit.Invalid, "act_unknown", "操作应为 explain（说明）、settle（办结）或 reopen（重新打开）")
+		}
+		next, err := FindingMoves.Next(f.State, m.Act)
+		if err != nil {
+			return err
+		}
+		if err := tx.Move(ctx, sqldb.Move{Table: "findings", ID: m.ID, Version: m.Version, From: f.State, To: next, Note: m.Note}); err != nil {
 			return err
 		}
 		switch f.Kind {
@@ -193,9 +201,15 @@ func (d *Desk) MoveFinding(ctx context.Context, by string, id sqldb.ID, version 
 	})
 }
 
-func noFinding(err error) error {
-	if errors.Is(err, sqldb.ErrNone) {
-		return deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
+// seenFinding reads a finding that may be seen; NotFound "finding_unknown" where it is none or may not.
+func seenFinding(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (Finding, error) {
+	seen, args := findingSeen(eyes)
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM findings AS f LEFT JOIN entries AS e ON e.id = f.subject WHERE f.id = ? AND "+seen, append([]any{id}, args...)...)
+	if err == nil && n == 0 {
+		err = deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
 	}
-	return err
+	if err != nil {
+		return Finding{}, err
+	}
+	return findings.One(ctx, r, "WHERE id = ?", id)
 }

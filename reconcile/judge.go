@@ -252,16 +252,22 @@ func (h *hearing) holder(c *heard, claim *Claim, lease platform.Lease) {
 
 // ofPayer takes a bid of the credit's payer. Where the bids of a lot share the number (一标一号), it is the payer who says
 // which of them holds it; as long as none is the payer's, the holder is the lot without a bid.
+//
+// A bid on a sealed lot says nothing of a credit on another's number, or on nobody's: what is shown of an open lot would
+// tell by it who bids for a sealed one. The event of the opening touches the lot's bidders, and the credit is judged again.
 func (h *hearing) ofPayer(c *heard, claim *Claim, _ platform.Lease) {
 	if holder := c.claims.Holder; holder != nil && holder.BidID == 0 && holder.LeaseID == claim.LeaseID {
 		c.claims.Holder = claim
+	}
+	if holder := c.claims.Holder; claim.sealed && (holder == nil || holder.LotID != claim.LotID) {
+		return
 	}
 	c.claims.OfPayer = append(c.claims.OfPayer, claim)
 }
 
 func claimOf(p platform.Claim, now time.Time) *Claim {
 	return &Claim{LeaseID: p.Lease.ID, BidID: p.Bid.ID, LotID: p.Lot.ID, Lot: p.Lot.Number, Department: p.Lot.Department, Deposit: p.Lot.Deposit, OpensAt: p.Lot.OpensAt,
-		Opened: opened(p.Lot, now), SinglePayment: p.Lot.SinglePayment, BasicAccountRequired: p.Lot.BasicAccountRequired,
+		Opened: opened(p.Lot, now), sealed: p.Lot.Sealed(), SinglePayment: p.Lot.SinglePayment, BasicAccountRequired: p.Lot.BasicAccountRequired,
 		Bidder: p.Bid.Bidder, BidderKey: p.Bid.BidderKey, BidderAccount: p.Bid.BidderAccount, From: p.Lease.From, To: p.Lease.To}
 }
 

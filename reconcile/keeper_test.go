@@ -298,7 +298,7 @@ func TestLateMoneyHoldsTheNumber(t *testing.T) {
 		k.book("n1", dongchang, "1000.00", bank.Debit)
 		k.tend()
 		k.want("n1", platform.NumberFree)
-		page, _, err := k.reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.UnknownSubAccount})
+		page, _, err := k.reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.UnknownSubAccount})
 		k.must(err)
 		if len(page) != 1 || fmt.Sprint(page[0].Reasons) != "[UNKNOWN_SUB_ACCOUNT NOT_LEASED LATE_NUMBER_MONEY]" || page[0].SuggestedBidder != dongchang {
 			t.Errorf("found %+v", page)

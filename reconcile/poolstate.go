@@ -121,7 +121,7 @@ func (k *Keeper) forecastToday(ctx context.Context, by string, p platform.Pool) 
 	if err != nil {
 		return err
 	}
-	sealed, err := platform.Sealed(ctx, k.db, p.Bank, p.Parent)
+	sealed, err := anySealed(ctx, k.db)
 	today := deposit.DayOf(k.db.Now())
 	if err != nil || sealed && s.ForecastOn == today {
 		return err

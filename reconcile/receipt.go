@@ -65,3 +65,24 @@ func Receipts(ctx context.Context, r sqldb.Reader, ids []sqldb.ID) (map[sqldb.ID
 	}
 	return all, err
 }
+
+// CreditSeen is the condition that the credit whose key stands in a column may be seen by these eyes, and its arguments.
+func CreditSeen(column string, eyes deposit.Sight) (condition string, args []any) {
+	seen, args := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
+	return "EXISTS (SELECT 1 FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id = " + column + " AND " + seen + ")", args
+}
+
+// SeenCredits tells which credits may be seen by these eyes.
+func SeenCredits(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, ids []sqldb.ID) (map[sqldb.ID]bool, error) {
+	seen := make(map[sqldb.ID]bool, len(ids))
+	condition, more := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		found, err := sqldb.Select(ctx, r, func(id *sqldb.ID) []any { return []any{id} },
+			"SELECT e.id FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id IN "+in+" AND "+condition, append(args, more...)...)
+		for _, id := range found {
+			seen[id] = true
+		}
+		return err
+	})
+	return seen, err
+}

@@ -27,7 +27,7 @@ func TestSharedNumber(t *testing.T) {
 		{"one of them twice, the other not", "1 A 1000.00 13:00:00, 2 A 1000.00 13:01:00", "2 DUPLICATE_PAYMENT [DUPLICATE_PAYMENT], B UNPAID [UNPAID]"},
 		{"too late", "1 A 1000.00 15:00:00, 2 B 1000.00 14:59:59", "1 LATE_CREDIT [LATE_CREDIT], A UNPAID [UNPAID]"},
 		{"by somebody who has no bid", "1 A 1000.00 13:00:00, 2 B 1000.00 13:01:00, 3 C 1000.00 13:02:00", "3 THIRD_PARTY_PAYER [THIRD_PARTY_PAYER]"},
-		{"by a bidder of another lot", "1 A 1000.00 13:00:00, 2 B 1000.00 13:01:00, 3 D 1000.00 13:02:00", "3 WRONG_SUB_ACCOUNT [WRONG_SUB_ACCOUNT]"},
+		{"by a bidder of another lot, which is sealed", "1 A 1000.00 13:00:00, 2 B 1000.00 13:01:00, 3 D 1000.00 13:02:00", "3 THIRD_PARTY_PAYER [THIRD_PARTY_PAYER]"},
 	}
 	sqldbtest.Quickly(t, func(t *testing.T, url string) {
 		h := open(t, url)
@@ -57,6 +57,13 @@ func TestSharedNumber(t *testing.T) {
 				t.Errorf("%s: found %q, want %q", c.name, told, c.want)
 			}
 		}
+		*h.now = wall("2026-06-20 15:00:00")
+		h.openLots()
+		_, err := h.reconcile.JudgeAll(context.Background())
+		h.must(err)
+		if got := sqldbtest.Strings(t, url, "SELECT m.verdict FROM matches AS m JOIN entries AS e ON e.id = m.entry_id WHERE e.serial = '6-3'"); !slices.Equal(got, []string{"WRONG_SUB_ACCOUNT"}) {
+			t.Errorf("when the other lot is opened, the credit is %q", got)
+		}
 		if fired := firing(h); len(fired) > 0 {
 			t.Errorf("violated: %v", fired)
 		}
@@ -75,6 +82,7 @@ func (h *house) sharedLot(number string) {
 func TestSharedNumberIsJudgedAgain(t *testing.T) {
 	sqldbtest.Quickly(t, func(t *testing.T, url string) {
 		h := open(t, url)
+		*h.now = wall("2026-06-11 10:00:00")
 		h.sharedLot("S")
 		h.bid("S", "甲公司", "shared")
 		h.push(paid("1", "shared", "乙公司", "1000.00", "13:00:00"))
@@ -82,13 +90,7 @@ func TestSharedNumberIsJudgedAgain(t *testing.T) {
 			t.Helper()
 			_, err := h.reconcile.JudgeAll(context.Background())
 			h.must(err)
-			page, _, err := h.reconcile.Findings(context.Background(), reconcile.FindingQuery{State: reconcile.Open})
-			h.must(err)
-			got := reconcile.Code("")
-			if len(page) > 0 {
-				got = page[0].Code
-			}
-			if got != want {
+			if got := strings.Join(sqldbtest.Strings(t, url, "SELECT code FROM findings WHERE state = 'OPEN'"), " "); got != string(want) {
 				t.Errorf("found %q, want %q", got, want)
 			}
 		}
@@ -100,6 +102,10 @@ func TestSharedNumberIsJudgedAgain(t *testing.T) {
 		_, err := h.platform.Record(context.Background(), "platform", platform.EventOrder{Number: "E", Kind: platform.EventOpeningMoved, Lot: "S",
 			HappenedAt: *h.now, OpensAt: wall("2026-06-12 14:00:00")})
 		h.must(err)
+		for _, by := range []string{"张科长", "李主任"} {
+			_, err := h.platform.AgreeEarlier(context.Background(), by, "S", wall("2026-06-12 14:00:00"), "平台函件")
+			h.must(err)
+		}
 		_, err = h.reconcile.JudgeAll(context.Background())
 		h.must(err)
 		reasons := sqldbtest.Strings(t, url, "SELECT m.reasons FROM matches m JOIN entries e ON e.id = m.entry_id WHERE e.serial = '2'")

@@ -27,6 +27,9 @@ const (
 // Unpaid is the verdict on a bid without a deposit at opening; one with too little is Underpaid.
 const Unpaid Code = "UNPAID"
 
+// SharedPayer is found on an open lot whose bidders have one payer's account in common (条例 §40(6)).
+const SharedPayer Code = "SHARED_PAYER"
+
 // What the closing of a day finds. The first two set a credit aside, as its verdict, until a person has asked the bank.
 const (
 	AdviceConflict  Code = "ADVICE_CONFLICT"
@@ -103,6 +106,7 @@ var meanings = map[Code]meaning{
 	Overpaid:          {"多缴", Finance, true},
 	Matched:           {"已匹配", Finance, false},
 	Unpaid:            {"未缴纳", Business, false},
+	SharedPayer:       {"同一账户缴纳", Business, false},
 
 	AdviceConflict:  {"到账信息矛盾", Finance, false},
 	AdviceOrphan:    {"有通知无流水", Finance, false},
@@ -161,7 +165,7 @@ func RefundCodes() []Code { return slices.Clone(refundCodes) }
 func PoolCodes() []Code { return slices.Clone(poolCodes) }
 
 // codes lists every verdict and finding, in the order in which reports tell them.
-var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{MessageReused, Violated})
+var codes = slices.Concat(verdicts, []Code{Unpaid, SharedPayer, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{MessageReused, Violated})
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }

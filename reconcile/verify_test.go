@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"depositd/migrations/sqldb/sqldbtest"
+	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
 
@@ -116,7 +117,7 @@ func firing(h *house) (fired []string) {
 func (h *house) told(code, state string) bool {
 	h.t.Helper()
 	h.close()
-	page, _, err := h.reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.Violated, State: state})
+	page, _, err := h.reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.Violated, State: state})
 	h.must(err)
 	return slices.ContainsFunc(page, func(f reconcile.FindingRow) bool {
 		return strings.HasPrefix(f.Detail, code+" ") && f.Department == string(reconcile.IT)

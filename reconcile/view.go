@@ -46,19 +46,24 @@ const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.pa
 	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), COALESCE(e.payer_name, ''), " +
 	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " +
 	"LEFT JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.bid_id LEFT JOIN lots AS l ON l.id = f.lot_id " +
-	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid LEFT JOIN lots AS sl ON sl.id = sb.lot_id "
+	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid AND "
 
-// findingRows reads findings with the rows they speak of.
-func findingRows(ctx context.Context, r sqldb.Reader, tail string, args ...any) ([]FindingRow, error) {
+// findingRows reads the findings that may be seen, with the rows they speak of; where says which are wanted, tail in which
+// order and how many.
+func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where, tail string, args ...any) ([]FindingRow, error) {
 	type row struct {
 		FindingRow
 		reasons string
 		booked  time.Time
 	}
+	suggested, before := platform.LotSeen("sb.lot_id", eyes)
+	seen, after := findingSeen(eyes)
+	n := strings.Count(where, "?")
+	args = slices.Concat(before, args[:n:n], after, args[n:])
 	rows, err := sqldb.Select(ctx, r, func(f *row) []any {
 		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
 			&f.Credit, &f.SubAccount, &f.Serial, sqldb.Wall(&f.booked), &f.Payer, &f.Lot, &f.Bidder, &f.SuggestedLot, &f.SuggestedBidder}
-	}, findingText+tail, args...)
+	}, findingText+suggested+" LEFT JOIN lots AS sl ON sl.id = sb.lot_id WHERE "+where+" AND "+seen+" "+tail, args...)
 	all := make([]FindingRow, len(rows))
 	for i, f := range rows {
 		all[i] = f.FindingRow
@@ -68,6 +73,18 @@ func findingRows(ctx context.Context, r sqldb.Reader, tail string, args ...any) 
 		}
 	}
 	return all, err
+}
+
+// findingSeen is the condition that a finding f, beside the entry e that it is on if it is on one, may be seen, and its
+// arguments. That an invariant does not hold or a pool runs empty is nobody's payment: whoever sees everything sees it at
+// once, and its text holds no count.
+func findingSeen(eyes deposit.Sight) (condition string, args []any) {
+	ofLot, args := platform.LotSeen("f.lot_id", eyes)
+	nobodys := platform.NobodysSeen("COALESCE(e.first_seen, f.found_at)", eyes)
+	if eyes.Everything() {
+		nobodys = "(f.kind IN ('CHECK','POOL') OR " + nobodys + ")"
+	}
+	return "(f.lot_id <> 0 AND " + ofLot + " OR f.lot_id = 0 AND " + nobodys + ")", args
 }
 
 // inReportOrder is by account, then what was found, in the order in which it is counted, then the time of the booking.
@@ -86,12 +103,13 @@ func inReportOrder(a, b FindingRow) int {
 // mostFindings is how many findings a page holds at most.
 const mostFindings = 200
 
-// Findings lists findings, the latest day first, a page at a time; next is the cursor of the page after, "" at the end.
-func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow, next string, err error) {
+// Findings lists the findings that may be seen, the latest day first, a page at a time; next is the cursor of the page
+// after, "" at the end.
+func (d *Desk) Findings(ctx context.Context, eyes deposit.Sight, q FindingQuery) (page []FindingRow, next string, err error) {
 	if q.Limit <= 0 || q.Limit > mostFindings {
 		q.Limit = mostFindings
 	}
-	var where []string
+	where := []string{"f.id <> 0"}
 	var args []any
 	only := func(text, value string) {
 		if value != "" {
@@ -110,11 +128,7 @@ func (d *Desk) Findings(ctx context.Context, q FindingQuery) (page []FindingRow,
 		}
 		where, args = append(where, "(f.day < ? OR f.day = ? AND f.id < ?)"), append(args, day, day, id)
 	}
-	tail := "ORDER BY f.day DESC, f.id DESC LIMIT ?"
-	if len(where) > 0 {
-		tail = "WHERE " + strings.Join(where, " AND ") + " " + tail
-	}
-	page, err = findingRows(ctx, d.db, tail, append(args, q.Limit+1)...)
+	page, err = findingRows(ctx, d.db, eyes, strings.Join(where, " AND "), "ORDER BY f.day DESC, f.id DESC LIMIT ?", append(args, q.Limit+1)...)
 	if err != nil || len(page) <= q.Limit {
 		return page, "", err
 	}
@@ -190,12 +204,10 @@ type EventView struct {
 	Note   string    `json:"note"`
 }
 
-// Credit shows one entry with everything that is known of it. NotFound if there is none.
-func (d *Desk) Credit(ctx context.Context, id sqldb.ID) (*CreditView, error) {
-	e, err := bank.EntryByID(ctx, d.db, id)
-	if errors.Is(err, sqldb.ErrNone) {
-		return nil, noCredit()
-	}
+// Credit shows one entry with everything that is known of it. NotFound "credit_unknown" if there is none, and, in the same
+// words, if it may not be seen.
+func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*CreditView, error) {
+	e, err := seenEntry(ctx, d.db, eyes, id)
 	if err != nil {
 		return nil, err
 	}
@@ -203,10 +215,23 @@ func (d *Desk) Credit(ctx context.Context, id sqldb.ID) (*CreditView, error) {
 		Serial: e.Serial, SerialSeq: e.SerialSeq, Direction: e.Direction, Reversal: e.Reversal == bank.Reverses, ReversalOf: e.ReversalOf, Amount: e.Amount,
 		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
 		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
-	return v, errors.Join(d.viewVerdict(ctx, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
+	return v, errors.Join(d.viewVerdict(ctx, eyes, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
 }
 
-func (d *Desk) viewVerdict(ctx context.Context, v *CreditView) error {
+// seenEntry is an entry that may be seen.
+func seenEntry(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (bank.Entry, error) {
+	seen, args := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id = ? AND "+seen, append([]any{id}, args...)...)
+	if err == nil && n == 0 {
+		err = deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账，或开标前不能查看")
+	}
+	if err != nil {
+		return bank.Entry{}, err
+	}
+	return bank.EntryByID(ctx, r, id)
+}
+
+func (d *Desk) viewVerdict(ctx context.Context, eyes deposit.Sight, v *CreditView) error {
 	found, err := matchesOf(ctx, d.db, []sqldb.ID{v.ID})
 	m, ok := found[v.ID]
 	if err != nil || !ok {
@@ -217,9 +242,12 @@ func (d *Desk) viewVerdict(ctx context.Context, v *CreditView) error {
 	if err != nil {
 		return err
 	}
-	lots, err := platform.LotsByID(ctx, d.db, []sqldb.ID{m.LotID, bids[m.SuggestedBid].LotID})
+	meant := bids[m.SuggestedBid]
+	lots, err := platform.LotsByID(ctx, d.db, []sqldb.ID{m.LotID, meant.LotID})
 	v.Lot, v.Bidder = lots[m.LotID].Number, bids[m.BidID].Bidder
-	v.SuggestedLot, v.Suggested = lots[bids[m.SuggestedBid].LotID].Number, bids[m.SuggestedBid].Bidder
+	if lot := lots[meant.LotID]; !lot.Sealed() && eyes.Reaches(lot.Department) {
+		v.SuggestedLot, v.Suggested = lot.Number, meant.Bidder
+	}
 	return err
 }
 

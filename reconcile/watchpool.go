@@ -49,7 +49,7 @@ func (k *Keeper) watchPools(ctx context.Context, c circumstances) ([]incident.Si
 	if err != nil {
 		return nil, err
 	}
-	found, err := k.Findings(ctx)
+	found, err := k.Findings(ctx, deposit.SightOfAll())
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,11 @@ func (k *Keeper) lastOpenings(ctx context.Context, b *bank.Bank) ([]bank.Call, e
 }
 
 func (k *Keeper) readPool(ctx context.Context, f *poolFacts, p platform.Pool) (err error) {
-	if f.view, err = k.view(ctx, p); err != nil {
+	sealed, err := anySealed(ctx, k.db)
+	if err != nil {
+		return err
+	}
+	if f.view, err = k.view(ctx, p, sealed); err != nil {
 		return err
 	}
 	counts, err := platform.PoolCounts(ctx, k.db, p.Bank, p.Parent)

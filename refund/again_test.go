@@ -10,6 +10,7 @@ import (
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -59,7 +60,7 @@ func TestSentAgain(t *testing.T) {
 func TestSentAgainIsTheSame(t *testing.T) {
 	h, b := lostOne(t, banksim.Drowns)
 	h.lcyh.ResendWithin = 12 * time.Hour
-	story, err := h.refund.Story(context.Background(), h.only(b).ID)
+	story, err := h.refund.Story(context.Background(), deposit.SightOfAll(), h.only(b).ID)
 	h.must(err)
 	for _, away := range []bool{false, true} {
 		*h.now = h.now.Add(time.Minute)

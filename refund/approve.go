@@ -12,6 +12,7 @@ import (
 )
 
 // Signature is what a person signs a batch with: the version and digest seen, and the count and total, entered again by hand.
+// Of a blind batch the total is not known to anybody, and 0.
 type Signature struct {
 	Batch   sqldb.ID
 	Version int64
@@ -83,7 +84,17 @@ func (d *Desk) sign(ctx context.Context, by string, s Signature, act string, app
 		b, err = BatchByID(ctx, tx, b.ID)
 		return err
 	})
-	return b, err
+	return d.veiled(ctx, b, err)
+}
+
+// veiled is a batch as it may be shown.
+func (d *Desk) veiled(ctx context.Context, b Batch, err error) (Batch, error) {
+	if err != nil {
+		return b, err
+	}
+	one := []Batch{b}
+	err = veil(ctx, d.db, one)
+	return one[0], err
 }
 
 // signedAs holds a signature against the batch and its lines as they are now.
@@ -95,10 +106,18 @@ func (b *Batch) signedAs(s Signature, all []Line) error {
 		return fmt.Errorf("batch %s: its lines are not those it was made of", b.Number)
 	case s.Version != b.Version || s.Digest != b.Digest:
 		return deposit.Refuse(deposit.Conflict, "batch_changed", "批次在您查看之后已有变动，请重新查看再签批")
-	case s.Count != b.Count || s.Total != b.Total:
+	case s.Count != b.Count || s.Total != b.asked():
 		return deposit.Refuse(deposit.Invalid, "totals_differ", "录入的笔数或金额与批次不符，请逐笔核对后重新录入")
 	}
 	return nil
+}
+
+// asked is the total that a signer has to enter.
+func (b *Batch) asked() deposit.Fen {
+	if b.Blind {
+		return 0
+	}
+	return b.Total
 }
 
 // moveLines takes every line one step, all from the same state.
@@ -171,7 +190,7 @@ func (d *Desk) TakeOut(ctx context.Context, by string, batch sqldb.ID, version i
 		b, err = b.without(ctx, tx, version, rest, note)
 		return err
 	})
-	return b, err
+	return d.veiled(ctx, b, err)
 }
 
 // split parts the lines that are to leave a batch from the others. One that was sent cannot leave.

@@ -130,7 +130,7 @@ func TestReservation(t *testing.T) {
 				for i, e := range credits {
 					o := orders(e)[0]
 					o.Amount = yuan("150000.00") // five times, with something left
-					s, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: fmt.Sprint(writer, "-", i), Lines: []refund.Order{o}})
+					s, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: fmt.Sprint(writer, "-", i), Lines: []refund.Order{o}})
 					switch {
 					case err == nil && len(s.Faults) == 0:
 						promised[i].Add(int64(o.Amount))

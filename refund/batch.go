@@ -30,14 +30,17 @@ type Batch struct {
 	MadeAt        time.Time
 	CheckedAt     time.Time
 	ReleasedAt    time.Time
+	Blind         bool // of blind lines only
 	State         string
 	Version       int64
+
+	Sealed bool // as it is shown: what it comes to is secret until the lots of its lines are opened
 }
 
 var batches = sqldb.NewTable("refund_batches", "id, number, bank, parent_account, line_count, total, digest, made_by, checked_by, released_by, "+
-	"made_at, checked_at, released_at, state, version", func(b *Batch) []any {
+	"made_at, checked_at, released_at, blind, state, version", func(b *Batch) []any {
 	return []any{&b.ID, &b.Number, &b.Bank, &b.ParentAccount, &b.Count, &b.Total, &b.Digest, &b.MadeBy, &b.CheckedBy, &b.ReleasedBy,
-		sqldb.Wall(&b.MadeAt), sqldb.Wall(&b.CheckedAt), sqldb.Wall(&b.ReleasedAt), &b.State, &b.Version}
+		sqldb.Wall(&b.MadeAt), sqldb.Wall(&b.CheckedAt), sqldb.Wall(&b.ReleasedAt), &b.Blind, &b.State, &b.Version}
 })
 
 // The states of a batch. How far a started one has come is told by its lines.
@@ -63,9 +66,13 @@ var BatchMoves = deposit.Machine{
 func BatchByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (Batch, error) {
 	b, err := batches.One(ctx, r, "WHERE id = ?", id)
 	if errors.Is(err, sqldb.ErrNone) {
-		return b, deposit.Refuse(deposit.NotFound, "batch_unknown", "没有这个退付批次")
+		return b, unknownBatch()
 	}
 	return b, err
+}
+
+func unknownBatch() error {
+	return deposit.Refuse(deposit.NotFound, "batch_unknown", "没有这个退付批次")
 }
 
 // LinesOf lists a batch's lines in the order in which they are signed and sent.
@@ -96,7 +103,7 @@ func (d *Desk) Compose(ctx context.Context, by string, lineIDs []sqldb.ID) (made
 			return nil
 		})
 	})
-	return made, err
+	return made, errors.Join(err, veil(ctx, d.db, made))
 }
 
 func draftsOf(ctx context.Context, r sqldb.Reader, wanted []sqldb.ID) (drafts []Line, err error) {
@@ -114,7 +121,7 @@ func draftsOf(ctx context.Context, r sqldb.Reader, wanted []sqldb.ID) (drafts []
 // parts are the batches that lines come to.
 func (d *Desk) parts(all []Line) (parts [][]Line) {
 	account := func(a, b Line) int {
-		return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount))
+		return cmp.Or(cmp.Compare(a.Bank, b.Bank), cmp.Compare(a.ParentAccount, b.ParentAccount), blindLast(a.Blind, b.Blind))
 	}
 	slices.SortFunc(all, func(a, b Line) int {
 		return cmp.Or(account(a, b), cmp.Compare(a.SubAccount, b.SubAccount), cmp.Compare(a.ID, b.ID))
@@ -130,8 +137,19 @@ func (d *Desk) parts(all []Line) (parts [][]Line) {
 	return parts
 }
 
+// blindLast keeps blind lines to themselves.
+func blindLast(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
 func compose(ctx context.Context, tx *sqldb.Tx, some []Line) (Batch, error) {
-	b := Batch{ID: tx.NewID(), Bank: some[0].Bank, ParentAccount: some[0].ParentAccount, MadeBy: tx.By, MadeAt: tx.Now, State: Submitted, Version: 1}
+	b := Batch{ID: tx.NewID(), Bank: some[0].Bank, ParentAccount: some[0].ParentAccount, MadeBy: tx.By, MadeAt: tx.Now, Blind: some[0].Blind, State: Submitted, Version: 1}
 	var err error
 	if b.Number, err = nextNumber(ctx, tx, "PC", "refund_batches"); err != nil {
 		return b, err
@@ -143,16 +161,25 @@ func compose(ctx context.Context, tx *sqldb.Tx, some []Line) (Batch, error) {
 	if err := tx.UpdateAll(ctx, ids(some), "UPDATE refunds SET batch_id = ?, version = version + 1 WHERE state = 'DRAFT' AND batch_id = 0", b.ID); err != nil {
 		return b, fmt.Errorf("put lines into a batch: %w", err)
 	}
-	return b, tx.Note(ctx, "refund_batches", b.ID, Submitted, fmt.Sprintf("%s：%d 笔，%s 元，摘要 %s", b.Number, b.Count, b.Total.Grouped(), b.Digest))
+	return b, tx.Note(ctx, "refund_batches", b.ID, Submitted, fmt.Sprintf("%s：%d 笔，%s，摘要 %s", b.Number, b.Count, amountNoted(some), b.Digest))
 }
 
-// sign makes the batch's count, total and digest those of its lines.
+// sign makes the batch's count, total and digest those of its lines. The digest of blind lines is of their serials: a hash
+// of a name and an amount that can be guessed would tell them, and what such a line pays is its credit's and cannot be changed.
 func (b *Batch) sign(all []Line) {
 	b.Count, b.Total = len(all), total(all)
 	h := sha256.New()
-	fmt.Fprintf(h, "%s|%s|%s|%d|%s\n", b.Number, b.Bank, b.ParentAccount, b.Count, b.Total)
+	if b.Blind {
+		fmt.Fprintf(h, "%s|%s|%s|%d\n", b.Number, b.Bank, b.ParentAccount, b.Count)
+	} else {
+		fmt.Fprintf(h, "%s|%s|%s|%d|%s\n", b.Number, b.Bank, b.ParentAccount, b.Count, b.Total)
+	}
 	for i := range all {
 		l := &all[i]
+		if b.Blind {
+			fmt.Fprintf(h, "%s\n", l.Serial)
+			continue
+		}
 		fmt.Fprintf(h, "%s|%s|%q|%q|%q|%s|%s\n", l.Serial, l.EntryID, l.PayeeName, l.PayeeAccount, l.PayeeBank, l.PayeeBankCode, l.Amount)
 	}
 	b.Digest = hex.EncodeToString(h.Sum(nil))

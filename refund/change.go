@@ -83,6 +83,7 @@ func confirmed(all []PayeeChange, l *Line) (sqldb.ID, bool) {
 
 // ChangeOrder asks that a credit may go back to another account.
 type ChangeOrder struct {
+	Eyes           deposit.Sight
 	EntryID        sqldb.ID
 	PayeeName      string
 	PayeeAccount   string
@@ -114,11 +115,15 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 		return p, err
 	}
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+		seen, err := reconcile.SeenCredits(ctx, tx, o.Eyes, []sqldb.ID{o.EntryID})
+		if err != nil {
+			return err
+		}
 		receipts, err := reconcile.Receipts(ctx, tx, []sqldb.ID{o.EntryID})
 		if err != nil {
 			return err
 		}
-		if receipts[o.EntryID] == nil {
+		if receipts[o.EntryID] == nil || !seen[o.EntryID] {
 			return deposit.Refuse(deposit.NotFound, "receipt_unknown", "没有这笔入账")
 		}
 		standing, err := changes.All(ctx, tx, "WHERE entry_id = ? AND payee_account = ? AND payee_name = ? AND state <> 'REFUSED'", o.EntryID, o.PayeeAccount, o.PayeeName)
@@ -137,8 +142,9 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 }
 
 // changeByID reads one change; NotFound "change_unknown".
-func changeByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (PayeeChange, error) {
-	p, err := changes.One(ctx, r, "WHERE id = ?", id)
+func changeByID(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (PayeeChange, error) {
+	seen, args := reconcile.CreditSeen("payee_changes.entry_id", eyes)
+	p, err := changes.One(ctx, r, "WHERE id = ? AND "+seen, append([]any{id}, args...)...)
 	if errors.Is(err, sqldb.ErrNone) {
 		return p, deposit.Refuse(deposit.NotFound, "change_unknown", "没有这项收款账户变更")
 	}
@@ -150,27 +156,27 @@ var changeSigners = map[string]string{"review": "reviewed_by", "approve": "appro
 
 // MoveChange takes a change one step: the business department reviews it, finance approves it, a third person confirms it, and then
 // the cooling-off time begins. Nobody signs twice. Whoever has a doubt may refuse it at any time.
-func (d *Desk) MoveChange(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) (p PayeeChange, err error) {
+func (d *Desk) MoveChange(ctx context.Context, by string, eyes deposit.Sight, m Move) (p PayeeChange, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		if p, err = changeByID(ctx, tx, id); err != nil {
+		if p, err = changeByID(ctx, tx, eyes, m.ID); err != nil {
 			return err
 		}
-		next, err := ChangeMoves.Next(p.State, act)
+		next, err := ChangeMoves.Next(p.State, m.Act)
 		switch {
 		case err != nil:
 			return err
-		case note == "":
+		case m.Note == "":
 			return deposit.Refuse(deposit.Invalid, "note_required", "请填写审核意见")
-		case act != "refuse" && (by == p.MadeBy || by == p.ReviewedBy || by == p.ApprovedBy):
+		case m.Act != "refuse" && (by == p.MadeBy || by == p.ReviewedBy || by == p.ApprovedBy):
 			return samePerson("提出、科室审核、财务批准、再次确认须为不同的人")
 		}
-		if err := tx.Move(ctx, sqldb.Move{Table: "payee_changes", ID: id, Version: version, From: p.State, To: next, Note: note}); err != nil {
+		if err := tx.Move(ctx, sqldb.Move{Table: "payee_changes", ID: m.ID, Version: m.Version, From: p.State, To: next, Note: m.Note}); err != nil {
 			return err
 		}
-		if err := d.signChange(ctx, tx, id, act, next); err != nil {
+		if err := d.signChange(ctx, tx, m.ID, m.Act, next); err != nil {
 			return err
 		}
-		p, err = changes.One(ctx, tx, "WHERE id = ?", id)
+		p, err = changes.One(ctx, tx, "WHERE id = ?", m.ID)
 		return err
 	})
 	return p, err

@@ -110,12 +110,19 @@ type CorrectedLine struct {
 }
 
 // Diagnose puts together what is on record of a batch, tells failures of the bank's from our own by it, and makes the list that
-// can be submitted again. It changes nothing.
-func (d *Desk) Diagnose(ctx context.Context, id sqldb.ID) (*Diagnosis, error) {
-	b, err := BatchByID(ctx, d.db, id)
+// can be submitted again. It changes nothing. Of a sealed batch nothing can be told: Conflict "batch_sealed".
+func (d *Desk) Diagnose(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*Diagnosis, error) {
+	b, err := d.seenBatch(ctx, eyes, id)
+	if err == nil && b.Sealed {
+		err = deposit.Refuse(deposit.Conflict, "batch_sealed", "密封退付批次在标段开标后才能查看明细；进度见批次本身")
+	}
 	if err != nil {
 		return nil, err
 	}
+	return d.diagnose(ctx, b)
+}
+
+func (d *Desk) diagnose(ctx context.Context, b Batch) (*Diagnosis, error) {
 	payer, err := d.banks.Bank(b.Bank)
 	if err != nil {
 		return nil, err
@@ -323,7 +330,7 @@ func (g *diagnosing) again(ctx context.Context) error {
 			continue
 		}
 		if lists[l.Department] == nil {
-			lists[l.Department] = &ListOrder{Department: l.Department, DryRun: true}
+			lists[l.Department] = &ListOrder{Eyes: deposit.SightOfAll(), Department: l.Department, DryRun: true}
 			departments = append(departments, l.Department)
 			g.out.Again = append(g.out.Again, CorrectedList{Department: l.Department, Faults: []Fault{}})
 		}

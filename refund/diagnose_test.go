@@ -9,6 +9,7 @@ import (
 	"depositd/bank"
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -52,7 +53,7 @@ func TestDiagnosis(t *testing.T) {
 				_, _ = h.refund.SendDue(ctx, "sender", h.lcyh, exchange)
 			}()
 			_, _ = h.refund.SendDue(ctx, "sender", h.lcyh, exchange) // the next run
-			d, err := h.refund.Diagnose(ctx, b.ID)
+			d, err := h.refund.Diagnose(ctx, deposit.SightOfAll(), b.ID)
 			h.must(err)
 			l := d.Lines[0]
 			if l.State != c.state || l.Side != c.side || !strings.Contains(l.Evidence, c.evidence) || l.Unpaid != c.unpaid || len(d.Messages) != c.messages {
@@ -78,12 +79,12 @@ func TestCorrectedList(t *testing.T) {
 	h.pays = h.sim.Paying(banksim.PayRules{Dice: banksim.Odds(map[banksim.Fate]int{banksim.Pays: 1, banksim.Refuses: 1})})
 	b := h.composed(h.submitted("R1", orders(h.ready(8)...)...)...)
 	h.sent()
-	d, err := h.refund.Diagnose(ctx, b.ID)
+	d, err := h.refund.Diagnose(ctx, deposit.SightOfAll(), b.ID)
 	h.must(err)
 	if len(d.Again) != 1 || len(d.Again[0].Lines) != d.Unpaid || d.Unpaid == 0 || d.Unpaid == 8 || len(d.Again[0].Faults) > 0 {
 		t.Fatalf("%d unpaid, %+v", d.Unpaid, d.Again)
 	}
-	list := refund.ListOrder{Department: d.Again[0].Department, Reference: "R2"}
+	list := refund.ListOrder{Eyes: deposit.SightOfAll(), Department: d.Again[0].Department, Reference: "R2"}
 	for i, l := range d.Again[0].Lines {
 		if l.Correct == "" || l.Lot != lot || l.Bidder == "" {
 			t.Errorf("%+v", l)
@@ -95,7 +96,7 @@ func TestCorrectedList(t *testing.T) {
 	if h.must(err); len(s.Faults) > 0 || len(s.Lines) != d.Unpaid {
 		t.Errorf("%d lines, %v", len(s.Lines), s.Faults)
 	}
-	_, err = h.refund.Diagnose(ctx, 7)
+	_, err = h.refund.Diagnose(ctx, deposit.SightOfAll(), 7)
 	refused(t, err, "batch_unknown")
 }
 

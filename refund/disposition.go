@@ -85,6 +85,7 @@ var purposes = map[DispositionKind]map[string]string{
 
 // DispositionOrder asks to keep money of a credit here.
 type DispositionOrder struct {
+	Eyes     deposit.Sight
 	EntryID  sqldb.ID
 	Kind     DispositionKind
 	Amount   deposit.Fen // of FORFEITED and CONVERTED
@@ -122,11 +123,15 @@ func (d *Desk) Dispose(ctx context.Context, by string, o DispositionOrder) (made
 				made = known
 				return err
 			}
+			seen, err := reconcile.SeenCredits(ctx, tx, o.Eyes, []sqldb.ID{o.EntryID})
+			if err != nil {
+				return err
+			}
 			receipts, err := reconcile.Receipts(ctx, tx, []sqldb.ID{o.EntryID})
 			if err != nil {
 				return err
 			}
-			if receipts[o.EntryID] == nil {
+			if receipts[o.EntryID] == nil || !seen[o.EntryID] {
 				return deposit.Refuse(deposit.NotFound, "receipt_unknown", "没有这笔入账")
 			}
 			made = Disposition{ID: tx.NewID(), EntryID: o.EntryID, Kind: o.Kind, Amount: o.Amount, Purpose: o.Purpose, Document: o.Document, Reason: o.Reason,
@@ -142,35 +147,44 @@ func (d *Desk) Dispose(ctx context.Context, by string, o DispositionOrder) (made
 	return made, err
 }
 
+// Move is a person's step with a disposition or a payee change, in the version that he has seen.
+type Move struct {
+	ID      sqldb.ID
+	Version int64
+	Act     string
+	Note    string
+}
+
 // MoveDisposition approves, refuses or lifts a disposition. Approving needs another person than the one who proposed it;
 // what is refused or lifted sets the money free.
-func (d *Desk) MoveDisposition(ctx context.Context, by string, id sqldb.ID, version int64, act, note string) (x Disposition, err error) {
+func (d *Desk) MoveDisposition(ctx context.Context, by string, eyes deposit.Sight, m Move) (x Disposition, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		x, err = dispositions.One(ctx, tx, "WHERE id = ?", id)
+		seen, args := reconcile.CreditSeen("dispositions.entry_id", eyes)
+		x, err = dispositions.One(ctx, tx, "WHERE id = ? AND "+seen, append([]any{m.ID}, args...)...)
 		if errors.Is(err, sqldb.ErrNone) {
 			return deposit.Refuse(deposit.NotFound, "disposition_unknown", "没有这项扣留记录")
 		}
 		if err != nil {
 			return err
 		}
-		next, err := DispositionMoves.Next(x.State, act)
+		next, err := DispositionMoves.Next(x.State, m.Act)
 		switch {
 		case err != nil:
 			return err
-		case act == "approve" && by == x.MadeBy:
+		case m.Act == "approve" && by == x.MadeBy:
 			return samePerson("批准人不能是提出人")
-		case note == "":
+		case m.Note == "":
 			return deposit.Refuse(deposit.Invalid, "note_required", "请填写意见")
 		}
-		if err := tx.Move(ctx, sqldb.Move{Table: "dispositions", ID: id, Version: version, From: x.State, To: next, Note: note}); err != nil {
+		if err := tx.Move(ctx, sqldb.Move{Table: "dispositions", ID: m.ID, Version: m.Version, From: x.State, To: next, Note: m.Note}); err != nil {
 			return err
 		}
-		x.State, x.Version = next, version+1
-		if act != "approve" {
+		x.State, x.Version = next, m.Version+1
+		if m.Act != "approve" {
 			return x.free(ctx, tx)
 		}
 		x.ApprovedBy = by
-		return tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE dispositions SET approved_by = ? WHERE state = ?", by, Standing)
+		return tx.UpdateAll(ctx, []sqldb.ID{m.ID}, "UPDATE dispositions SET approved_by = ? WHERE state = ?", by, Standing)
 	})
 	return x, err
 }

@@ -21,6 +21,7 @@ type examination struct {
 	list *ListOrder
 
 	receipts map[sqldb.ID]*reconcile.Receipt
+	seen     map[sqldb.ID]bool // of them, those that the submitter may see
 	reserved map[sqldb.ID]deposit.Fen
 	events   map[sqldb.ID][]platform.Happening
 	held     map[sqldb.ID]Disposition
@@ -65,6 +66,11 @@ func (x *examination) gather(ctx context.Context, r sqldb.Reader, orders []Order
 	if x.receipts, err = reconcile.Receipts(ctx, r, credits); err != nil {
 		return err
 	}
+	if x.list != nil {
+		if x.seen, err = reconcile.SeenCredits(ctx, r, x.list.Eyes, credits); err != nil {
+			return err
+		}
+	}
 	for _, receipt := range x.receipts {
 		lots = append(lots, receipt.Lot.ID)
 	}
@@ -104,10 +110,12 @@ func (c *complaint) add(column, code string, text ...any) {
 
 const bankNotListed = "该笔入账的银行不在 banks.yaml 中"
 
-// line judges one line. It is asked of the receipt first: of a credit that is not there, nothing else can be said.
+// line judges one line. It is asked of the receipt first: of a credit that is not there, or may not be seen, nothing else can
+// be said.
 func (x *examination) line(o *Order) (Line, []Fault) {
 	c := &complaint{row: o.Row}
 	receipt := x.receipts[o.Credit]
+	blind := receipt != nil && !x.seen[o.Credit] && withdrawnBlind(receipt) && x.list.Eyes.Everything() && x.list.byHand == "" && o.saysNothing()
 	_, bankUnknown := x.desk.banks.Bank(o.Bank)
 	switch {
 	case o.Credit == 0 && o.Serial == "":
@@ -116,10 +124,19 @@ func (x *examination) line(o *Order) (Line, []Fault) {
 	case o.Credit == 0 && bankUnknown != nil:
 		c.add("bank", "bank_unknown", bankNotListed)
 		return Line{}, c.faults
-	case receipt == nil:
-		c.add("bank_serial", "receipt_unknown", "没有查到这笔入账，请核对银行、入账日期和流水号")
+	case receipt == nil || !x.seen[o.Credit] && !blind:
+		c.add("bank_serial", "receipt_unknown", "没有查到这笔入账，请核对银行、入账日期和流水号；标段开标前的入账不能查看，也不能列入名单")
 		return Line{}, c.faults
 	}
+	line := x.judged(c, o, receipt)
+	if line.Blind = blind; blind {
+		return line, blinded(o.Row, c.faults)
+	}
+	return line, c.faults
+}
+
+// judged is the line that an order comes to, with what is wrong about it.
+func (x *examination) judged(c *complaint, o *Order, receipt *reconcile.Receipt) Line {
 	x.arrived(c, receipt)
 	x.own(c, o, receipt)
 	ground, found := x.ground(c, o, receipt)
@@ -130,7 +147,7 @@ func (x *examination) line(o *Order) (Line, []Fault) {
 	}
 	x.payee(c, receipt, &line)
 	x.free(c, receipt)
-	return line, c.faults
+	return line
 }
 
 // arrived: the bank's statement has the money, and it is still here.
@@ -162,15 +179,12 @@ func (x *examination) own(c *complaint, o *Order, r *reconcile.Receipt) {
 	if o.Bidder != "" && deposit.NameKey(o.Bidder) != r.Bid.BidderKey && r.Bid.ID != 0 {
 		c.add("bidder", "bidder_differs", "投标人与入账所属投标不符")
 	}
-	if !sealedOpen(r) {
-		c.add("lot", "lot_sealed", "标段尚未开标，开标前只能退付已撤回投标的保证金")
-	}
 }
 
 // sealedOpen says whether a credit's lot is open, or does not matter because its bid was withdrawn, or is no lot's. Until
 // then who has paid is secret, and a refund would tell (招标投标法 §22).
 func sealedOpen(r *reconcile.Receipt) bool {
-	return r.Lot.ID == 0 || r.Lot.State != platform.LotAnnounced || r.Bid.State == platform.BidWithdrawn
+	return r.Lot.ID == 0 || !r.Lot.Sealed() || r.Bid.State == platform.BidWithdrawn
 }
 
 // ground finds why the money goes back.
@@ -208,7 +222,7 @@ func accountMeant(ordered, payer string) string {
 // draft is the line as it would be stored.
 func (x *examination) draft(o *Order, r *reconcile.Receipt, g Ground) Line {
 	e := &r.Entry
-	id := sqldb.NewID()
+	id := x.desk.db.NewID()
 	l := Line{ID: id, Serial: bank.PaySerial(id), EntryID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount,
 		LotID: r.Lot.ID, BidID: r.Bid.ID, Department: x.list.Department, Cause: g.Cause, Amount: o.Amount, Channel: ByBank,
 		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: accountMeant(o.PayeeAccount, e.PayerAccount),

@@ -16,6 +16,7 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -116,7 +117,7 @@ var refusals = []refusal{
 	}},
 	{"lot", "lot_differs", with(func(o *refund.Order) { o.Lot = "LCJS-0" })},
 	{"bidder", "bidder_differs", with(func(o *refund.Order) { o.Bidder = bidder(1).Name })},
-	{"lot", "lot_sealed", func(h *house, _ []bank.Entry) (string, refund.Order) {
+	{"bank_serial", "receipt_unknown", func(h *house, _ []bank.Entry) (string, refund.Order) {
 		ctx := context.Background()
 		_, _, err := h.platform.PutLot(ctx, "platform", platform.LotOrder{Number: "S", Department: works, Deposit: yuan("1.00"), OpensAt: wall("2026-06-20 09:00:00")})
 		h.must(err)
@@ -172,7 +173,7 @@ var refusals = []refusal{
 		h.limit(refund.DefaultLimits)
 	})},
 	{"bank_serial", "on_hold", when(func(h *house, id sqldb.ID) {
-		_, err := h.refund.Dispose(context.Background(), "某人", refund.DispositionOrder{EntryID: id, Kind: refund.Held, Document: "1"})
+		_, err := h.refund.Dispose(context.Background(), "某人", refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: id, Kind: refund.Held, Document: "1"})
 		h.must(err)
 	})},
 	{"bank", "frozen", when(func(h *house, _ sqldb.ID) { freezes(platform.Freeze{Cause: platform.ByStop})(h, refund.Batch{}) })},
@@ -188,7 +189,7 @@ func TestRefusals(t *testing.T) {
 			credits := h.lost()
 			department, o := c.of(h, credits)
 			o.Row = 7
-			s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Department: department, Reference: "R", Lines: []refund.Order{o}})
+			s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: department, Reference: "R", Lines: []refund.Order{o}})
 			h.must(err)
 			if len(s.Lines) > 0 || s.List.ID != 0 || !slices.ContainsFunc(s.Faults, func(f refund.Fault) bool {
 				return f.Row == 7 && f.Column == c.column && f.Code == c.code && f.Text != ""
@@ -198,7 +199,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	h := fresh(t)
-	if s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Department: works, Reference: "R", Lines: orders(h.lost()[0])}); err != nil || len(s.Faults) > 0 || len(s.Lines) != 1 {
+	if s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R", Lines: orders(h.lost()[0])}); err != nil || len(s.Faults) > 0 || len(s.Lines) != 1 {
 		t.Errorf("the control: %v %v", s.Faults, err)
 	}
 }
@@ -234,7 +235,7 @@ func TestListIsWhole(t *testing.T) {
 	each(t, func(h *house) {
 		ctx := context.Background()
 		credits := h.lost()
-		o := refund.ListOrder{Department: works, Reference: "R", Lines: orders(credits[0], credits[2])}
+		o := refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R", Lines: orders(credits[0], credits[2])}
 		stored := func() int {
 			n, err := sqldb.Value[int](ctx, h.db, "SELECT COUNT(*) FROM refunds")
 			h.must(err)

@@ -122,20 +122,20 @@ func backOn(h *house, change func(l refund.Line, tr *banksim.Transfer)) {
 
 // byHand is a payment that a person has made.
 func byHand(h *house) refund.HandPayment {
-	return refund.HandPayment{Order: orders(h.first)[0], Department: works, Reference: "H1", BankSerial: "260613000000999", Note: "系统停用"}
+	return refund.HandPayment{Eyes: deposit.SightOfAll(), Order: orders(h.first)[0], Department: works, Reference: "H1", BankSerial: "260613000000999", Note: "系统停用"}
 }
 
 func changeOf(credit sqldb.ID) refund.ChangeOrder {
-	return refund.ChangeOrder{EntryID: credit, PayeeName: "更名公司", PayeeAccount: "62129999", Evidence: "更名通知书"}
+	return refund.ChangeOrder{Eyes: deposit.SightOfAll(), EntryID: credit, PayeeName: "更名公司", PayeeAccount: "62129999", Evidence: "更名通知书"}
 }
 
 func forfeitOf(credit sqldb.ID) refund.DispositionOrder {
-	return refund.DispositionOrder{EntryID: credit, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"}
+	return refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: credit, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"}
 }
 
 var useCases = []useCase{
 	{name: "Submit", stage: func(h *house) { h.ready(2) }, run: func(ctx context.Context, h *house) error {
-		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: "R1", Lines: orders(h.first)})
+		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R1", Lines: orders(h.first)})
 		return err
 	}},
 	{name: "Compose", stage: func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, run: func(ctx context.Context, h *house) error {
@@ -277,7 +277,7 @@ var useCases = []useCase{
 		if err != nil || len(all) == 0 {
 			return cmpErr(err)
 		}
-		_, err = h.refund.MoveDisposition(ctx, "乙", all[0].ID, all[0].Version, "approve", "属实")
+		_, err = h.refund.MoveDisposition(ctx, "乙", deposit.SightOfAll(), refund.Move{ID: all[0].ID, Version: all[0].Version, Act: "approve", Note: "属实"})
 		return unlessDone(err)
 	}},
 	{name: "ProposeChange", stage: func(h *house) { h.ready(2) }, run: func(ctx context.Context, h *house) error {
@@ -300,7 +300,7 @@ var useCases = []useCase{
 		if err != nil || len(all) == 0 {
 			return cmpErr(err)
 		}
-		_, err = h.refund.MoveChange(ctx, "乙", all[0].ID, all[0].Version, "review", "属实")
+		_, err = h.refund.MoveChange(ctx, "乙", deposit.SightOfAll(), refund.Move{ID: all[0].ID, Version: all[0].Version, Act: "review", Note: "属实"})
 		return unlessDone(err)
 	}},
 }

@@ -10,6 +10,7 @@ import (
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -44,7 +45,7 @@ func signed(b refund.Batch) refund.Signature {
 // submitted puts orders on a list, all of which have to be right.
 func (h *house) submitted(reference string, all ...refund.Order) (keys []sqldb.ID) {
 	h.t.Helper()
-	s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Department: "建设工程科", Reference: reference, Lines: all})
+	s, err := h.refund.Submit(context.Background(), "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: reference, Lines: all})
 	h.must(err)
 	if len(s.Faults) > 0 {
 		h.t.Fatal(s.Faults)
@@ -92,12 +93,12 @@ var guards = map[string]struct {
 	"the bank is frozen":    {freezes(platform.Freeze{Bank: "lcyh", Cause: platform.ByStop}), lifts(platform.Freeze{Bank: "lcyh", Cause: platform.ByStop})},
 	"all is frozen":         {freezes(platform.Freeze{Cause: platform.ByStop}), lifts(platform.Freeze{Cause: platform.ByStop})},
 	"an order holds it": {func(h *house, b refund.Batch) {
-		_, err := h.refund.Dispose(context.Background(), "某人", refund.DispositionOrder{EntryID: h.only(b).EntryID, Kind: refund.Held, Document: "住建〔2026〕1号"})
+		_, err := h.refund.Dispose(context.Background(), "某人", refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: h.only(b).EntryID, Kind: refund.Held, Document: "住建〔2026〕1号"})
 		h.must(err)
 	}, func(h *house, b refund.Batch) {
 		all, err := h.refund.Dispositions(context.Background(), h.only(b).EntryID)
 		h.must(err)
-		_, err = h.refund.MoveDisposition(context.Background(), "某人", all[0].ID, all[0].Version, "refuse", "查无此件")
+		_, err = h.refund.MoveDisposition(context.Background(), "某人", deposit.SightOfAll(), refund.Move{ID: all[0].ID, Version: all[0].Version, Act: "refuse", Note: "查无此件"})
 		h.must(err)
 	}},
 	"the release has lapsed": {func(h *house, _ refund.Batch) { *h.now = h.now.Add(24*time.Hour + time.Second) }, func(h *house, b refund.Batch) {
@@ -173,16 +174,16 @@ func TestChangedPayeeWaits(t *testing.T) {
 		for i, e := range credits {
 			id := h.credit(e)
 			order := refund.Order{Credit: id, PayeeName: bidder(i).Name + "（更名）", PayeeAccount: "62129999", PayeeBank: "聊城农商银行", PayeeBankCode: "402471000009"}
-			s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Department: "建设工程科", Reference: "early", Lines: []refund.Order{order}})
+			s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: "early", Lines: []refund.Order{order}})
 			if h.must(err); len(s.Faults) != 1 || s.Faults[0].Code != "payee_differs" {
 				t.Fatalf("without an approval: %v", s.Faults)
 			}
-			p, err := h.refund.ProposeChange(ctx, "甲", refund.ChangeOrder{EntryID: id, PayeeName: order.PayeeName, PayeeAccount: order.PayeeAccount, Evidence: "更名通知书"})
+			p, err := h.refund.ProposeChange(ctx, "甲", refund.ChangeOrder{Eyes: deposit.SightOfAll(), EntryID: id, PayeeName: order.PayeeName, PayeeAccount: order.PayeeAccount, Evidence: "更名通知书"})
 			h.must(err)
 			for _, step := range []struct{ by, act string }{{"乙", "review"}, {"丙", "approve"}, {"丁", "confirm"}} {
-				_, err := h.refund.MoveChange(ctx, "甲", p.ID, p.Version, step.act, "核对无误")
+				_, err := h.refund.MoveChange(ctx, "甲", deposit.SightOfAll(), refund.Move{ID: p.ID, Version: p.Version, Act: step.act, Note: "核对无误"})
 				refused(t, err, "same_person")
-				p, err = h.refund.MoveChange(ctx, step.by, p.ID, p.Version, step.act, "核对无误")
+				p, err = h.refund.MoveChange(ctx, step.by, deposit.SightOfAll(), refund.Move{ID: p.ID, Version: p.Version, Act: step.act, Note: "核对无误"})
 				h.must(err)
 			}
 			made = append(made, p)
@@ -197,7 +198,7 @@ func TestChangedPayeeWaits(t *testing.T) {
 		if h.sent() != 0 {
 			t.Error("sent a moment too early")
 		}
-		_, err := h.refund.MoveChange(ctx, "戊", made[1].ID, made[1].Version, "refuse", "来电否认")
+		_, err := h.refund.MoveChange(ctx, "戊", deposit.SightOfAll(), refund.Move{ID: made[1].ID, Version: made[1].Version, Act: "refuse", Note: "来电否认"})
 		h.must(err)
 		*h.now = made[0].EffectiveAt
 		if n := h.sent(); n != 1 || h.only(first).State != refund.Paid || h.only(second).State != refund.Released {

@@ -12,6 +12,7 @@ import (
 // paid again. Its money is reserved like any other line's, and its debit is looked for on the statement.
 type HandPayment struct {
 	Order
+	Eyes       deposit.Sight
 	Department string
 	Reference  string // as of a list
 	BankSerial string // the bank's number of the payment, as online banking shows it
@@ -24,7 +25,7 @@ func (d *Desk) EnterHandPayment(ctx context.Context, by string, p HandPayment) (
 	if p.BankSerial == "" || p.Note == "" {
 		return Submission{}, deposit.Refuse(deposit.Invalid, "field_missing", "bank_serial 与 note 须填写：网银的付款流水号，以及为何在系统外付款")
 	}
-	list := ListOrder{Department: p.Department, Reference: p.Reference, Note: p.Note, Lines: []Order{p.Order}}
+	list := ListOrder{Eyes: p.Eyes, Department: p.Department, Reference: p.Reference, Note: p.Note, Lines: []Order{p.Order}}
 	if err := list.check(); err != nil {
 		return Submission{}, err
 	}

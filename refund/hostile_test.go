@@ -93,7 +93,7 @@ func (m *month) sleep() {
 func (m *month) list() {
 	ctx := context.Background()
 	m.lists++
-	s, err := m.refund.Submit(ctx, "甲", refund.ListOrder{Department: "建设工程科", Reference: fmt.Sprint(m.lot, "-", m.lists), Lines: orders(m.credits...), ValidOnly: true})
+	s, err := m.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: fmt.Sprint(m.lot, "-", m.lists), Lines: orders(m.credits...), ValidOnly: true})
 	m.must(err)
 	if len(s.Lines) == 0 {
 		return

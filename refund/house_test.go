@@ -200,7 +200,7 @@ func (h *house) night(day deposit.Day) refund.Settled {
 	h.must(err)
 	_, err = h.bank.Import(ctx, "nightly", h.lcyh, "statement", bytes.NewReader(file))
 	h.must(err)
-	_, err = h.reconcile.CloseDay(ctx, "nightly", day)
+	err = h.reconcile.CloseDay(ctx, "nightly", day)
 	h.must(err)
 	settled, err := h.refund.Settle(ctx, "nightly", h.lcyh, h.lcyh.Parent(), day)
 	h.must(err)
@@ -220,7 +220,7 @@ func orders(credits ...bank.Entry) []refund.Order {
 func (h *house) released(credits ...bank.Entry) refund.Batch {
 	h.t.Helper()
 	ctx := context.Background()
-	s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Department: "建设工程科", Reference: "R1", Lines: orders(credits...)})
+	s, err := h.refund.Submit(ctx, "科室甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: "R1", Lines: orders(credits...)})
 	h.must(err)
 	if len(s.Faults) > 0 {
 		h.t.Fatal(s.Faults)

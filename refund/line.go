@@ -104,6 +104,7 @@ type Line struct {
 	Said             string
 	BankSerial       string
 	Vouched          string // who says first that it was paid, or never paid
+	Blind            bool   // made while its lot was sealed; see blind.go
 	State            State
 	Version          int64
 	MadeAt           time.Time
@@ -115,21 +116,25 @@ var lines = sqldb.NewTable("refunds", lineColumns, lineRow)
 
 const lineColumns = "id, serial, list_id, entry_id, bank, parent_account, sub_account, lot_id, bid_id, department, cause, rule, due_on, provisional, " +
 	"amount, interest_expected, interest_paid, payee_name, payee_account, payee_bank, payee_bank_code, payee_change, channel, replaces, batch_id, send_id, " +
-	"word, code, said, bank_serial, vouched, state, version, made_at, sent_at, asked_at"
+	"word, code, said, bank_serial, vouched, blind, state, version, made_at, sent_at, asked_at"
 
 func lineRow(l *Line) []any {
 	return []any{&l.ID, &l.Serial, &l.ListID, &l.EntryID, &l.Bank, &l.ParentAccount, &l.SubAccount, &l.LotID, &l.BidID, &l.Department, &l.Cause, &l.Rule, &l.DueOn, &l.Provisional,
 		&l.Amount, &l.InterestExpected, &l.InterestPaid, &l.PayeeName, &l.PayeeAccount, &l.PayeeBank, &l.PayeeBankCode, &l.PayeeChange, &l.Channel, &l.Replaces, &l.BatchID, &l.SendID,
-		&l.Word, &l.Code, &l.Said, &l.BankSerial, &l.Vouched, &l.State, &l.Version, sqldb.Wall(&l.MadeAt), sqldb.Wall(&l.SentAt), sqldb.Wall(&l.AskedAt)}
+		&l.Word, &l.Code, &l.Said, &l.BankSerial, &l.Vouched, &l.Blind, &l.State, &l.Version, sqldb.Wall(&l.MadeAt), sqldb.Wall(&l.SentAt), sqldb.Wall(&l.AskedAt)}
 }
 
 // LineByID reads one line; NotFound "refund_unknown".
 func LineByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (Line, error) {
 	l, err := lines.One(ctx, r, "WHERE id = ?", id)
 	if errors.Is(err, sqldb.ErrNone) {
-		return l, deposit.Refuse(deposit.NotFound, "refund_unknown", "没有这笔退付")
+		return l, unknownRefund()
 	}
 	return l, err
+}
+
+func unknownRefund() error {
+	return deposit.Refuse(deposit.NotFound, "refund_unknown", "没有这笔退付")
 }
 
 // ids gives the keys of lines, in their order.

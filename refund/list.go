@@ -35,6 +35,7 @@ type Order struct {
 
 // ListOrder is a department's list.
 type ListOrder struct {
+	Eyes       deposit.Sight // how far the submitter's reach; of a credit beyond them nothing is said
 	Department string
 	Reference  string // the submitter's own number of the list, 1–64 characters: sent again it is the same list
 	Note       string
@@ -155,7 +156,7 @@ func (d *Desk) submit(ctx context.Context, tx *sqldb.Tx, o *ListOrder) (Submissi
 		return s, err
 	}
 	return s, errors.Join(lists.Insert(ctx, tx, s.List), lines.Insert(ctx, tx, s.Lines...),
-		tx.Note(ctx, "refund_lists", s.List.ID, "SUBMITTED", fmt.Sprintf("%s：%d 笔，%s 元", s.List.Number, len(s.Lines), total(s.Lines).Grouped())),
+		tx.Note(ctx, "refund_lists", s.List.ID, "SUBMITTED", fmt.Sprintf("%s：%d 笔，%s", s.List.Number, len(s.Lines), amountNoted(s.Lines))),
 		tx.Notes(ctx, "refunds", ids(s.Lines), string(Draft), "名单 "+s.List.Number))
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
@@ -18,6 +19,7 @@ type Proposal struct {
 	Limit    Limit
 	HasLimit bool        // a rule says by when
 	Fee      deposit.Fen // what is owed besides for the days that it is overdue (超期资金占用费), by today
+	Sealed   bool        // its lot is sealed: the credit's key, the rule and the day are all that is told
 }
 
 // ProposalQuery asks for proposals, a page at a time.
@@ -36,12 +38,12 @@ const endedOrWrong = "SELECT m.entry_id FROM matches AS m LEFT JOIN bids AS b ON
 	"LEFT JOIN receipts AS r ON r.entry_id = m.entry_id JOIN entries AS e ON e.id = m.entry_id " +
 	"WHERE m.entry_id > ? AND COALESCE(r.reserved, 0) < e.amount AND (m.verdict IN ('PAID_TO_PARENT','UNKNOWN_SUB_ACCOUNT','WRONG_SUB_ACCOUNT','THIRD_PARTY_PAYER'," +
 	"'LATE_CREDIT','NOT_BASIC_ACCOUNT','UNDERPAID','DUPLICATE_PAYMENT','OVERPAID') OR b.state = 'WITHDRAWN' OR l.state IN ('AWARDED','SIGNED','FAILED','TERMINATED')) " +
-	"AND (? = '' OR COALESCE(l.department, ?) = ?) ORDER BY m.entry_id LIMIT ?"
+	"AND (? = '' OR COALESCE(l.department, ?) = ?) AND "
 
-// Proposals lists what should go back by itself: money that is no deposit, the excess of one, and deposits whose bid was
-// withdrawn or whose lot has ended, each with its rule and last day. Of a sealed lot nothing is told but for withdrawn bids. next is the
-// cursor of the page after, "" at the end.
-func (d *Desk) Proposals(ctx context.Context, q ProposalQuery) (page []Proposal, next string, err error) {
+// Proposals lists what should go back by itself, as far as it may be seen: money that is no deposit, the excess of one, and
+// deposits whose bid was withdrawn or whose lot has ended, each with its rule and last day. Of a sealed lot withdrawn bids are
+// told, blind, to eyes that reach everything and ask for no department. next is the cursor of the page after, "" at the end.
+func (d *Desk) Proposals(ctx context.Context, eyes deposit.Sight, q ProposalQuery) (page []Proposal, next string, err error) {
 	if q.Limit <= 0 || q.Limit > mostProposals {
 		q.Limit = mostProposals
 	}
@@ -49,8 +51,12 @@ func (d *Desk) Proposals(ctx context.Context, q ProposalQuery) (page []Proposal,
 	if err != nil {
 		return nil, "", err
 	}
-	keys, err := sqldb.Select(ctx, d.db, func(id *sqldb.ID) []any { return []any{id} }, endedOrWrong,
-		after, q.Department, string(reconcile.Finance), q.Department, q.Limit+1)
+	seen, more := platform.Seen("m.lot_id", "e.first_seen", eyes)
+	if eyes.Everything() && q.Department == "" {
+		seen = "(" + seen + " OR m.lot_id <> 0 AND b.state = 'WITHDRAWN')"
+	}
+	args := slices.Concat([]any{after, q.Department, string(reconcile.Finance), q.Department}, more, []any{q.Limit + 1})
+	keys, err := sqldb.Select(ctx, d.db, func(id *sqldb.ID) []any { return []any{id} }, endedOrWrong+seen+" ORDER BY m.entry_id LIMIT ?", args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -97,10 +103,14 @@ func (d *Desk) propose(ctx context.Context, keys []sqldb.ID) (all []Proposal, er
 			if fee, ok := d.rules.OverdueFee(p.Limit.Rule, p.Amount, p.Limit.Day, today); ok && p.HasLimit {
 				p.Fee = fee.Amount
 			}
-			if p.Amount > 0 && (!p.HasLimit || p.Limit.Rule.Treatment == GoesBack) {
-				all = append(all, p)
-				left -= p.Amount
+			if p.Amount <= 0 || p.HasLimit && p.Limit.Rule.Treatment != GoesBack {
+				continue
 			}
+			left -= p.Amount
+			if withdrawnBlind(r) {
+				p = p.sealed()
+			}
+			all = append(all, p)
 		}
 	}
 	return all, nil
@@ -149,7 +159,7 @@ func (l *Line) WaitsFor() Waiting {
 // Overview is what has to go back soon, or should have.
 type Overview struct {
 	Proposals []Proposal // on no list yet, the earliest day first
-	Lines     []Line     // on their way, the earliest day first
+	Lines     []LineView // on their way, the earliest day first
 	Stale     []Proposal // aged: their day is long past, or none came in all that time (沉淀保证金)
 }
 
@@ -164,13 +174,13 @@ func (p *Proposal) aged(today deposit.Day) bool {
 	return deposit.DayOf(p.Ground.At).DaysTo(today) > staleAfter
 }
 
-// DueWithin lists what is overdue or due within so many days, of one department or of all.
-func (d *Desk) DueWithin(ctx context.Context, department string, days int) (o Overview, err error) {
+// DueWithin lists what is overdue or due within so many days and may be seen, of one department or of all.
+func (d *Desk) DueWithin(ctx context.Context, eyes deposit.Sight, department string, days int) (o Overview, err error) {
 	today := deposit.DayOf(d.db.Now())
 	until := today.Add(days)
 	q := ProposalQuery{Department: department}
 	for {
-		page, next, err := d.Proposals(ctx, q)
+		page, next, err := d.Proposals(ctx, eyes, q)
 		if err != nil {
 			return o, err
 		}
@@ -188,7 +198,24 @@ func (d *Desk) DueWithin(ctx context.Context, department string, days int) (o Ov
 		q.After = next
 	}
 	slices.SortStableFunc(o.Proposals, func(a, b Proposal) int { return a.Limit.DaysLeft - b.Limit.DaysLeft })
-	o.Lines, err = lines.All(ctx, d.db, "WHERE state IN ('DRAFT','CHECKED','RELEASED','SENDING','ACCEPTED','UNKNOWN') AND due_on <> '' AND due_on <= ? AND (? = '' OR department = ?) ORDER BY due_on, id LIMIT 2000",
-		string(until), department, department)
+	rows, err := d.onTheirWay(ctx, eyes, department, until)
+	if err != nil {
+		return o, err
+	}
+	o.Lines, err = d.View(ctx, rows)
 	return o, err
+}
+
+// mostDue bounds the lines that are shown as due; the earliest come first.
+const mostDue = 2000
+
+func (d *Desk) onTheirWay(ctx context.Context, eyes deposit.Sight, department string, until deposit.Day) ([]Line, error) {
+	var f filter
+	seen, args := lineSeen(eyes)
+	f.only(true, "state IN ('DRAFT','CHECKED','RELEASED','SENDING','ACCEPTED','UNKNOWN') AND due_on <> '' AND due_on <= ?", string(until))
+	f.only(true, seen, args...)
+	open, args := lineOpen()
+	f.only(department != "", open, args...)
+	f.only(department != "", "department = ?", department)
+	return lines.All(ctx, d.db, f.tail("ORDER BY due_on, id LIMIT ?"), append(f.args, mostDue)...)
 }

@@ -81,7 +81,7 @@ func TestReturns(t *testing.T) {
 			if now.State != c.state || (receipts[id].Verdict == reconcile.ReturnedRefund) != (c.verdict == reconcile.ReturnedRefund) {
 				t.Errorf("the line is %s, the credit %s", now.State, receipts[id].Verdict)
 			}
-			found, _, err := h.reconcile.Findings(context.Background(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
+			found, _, err := h.reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
 			if h.must(err); len(found) > 0 != (c.finding != none) {
 				t.Errorf("findings: %v", found)
 			}
@@ -128,7 +128,7 @@ func TestTwoMayHaveComeBack(t *testing.T) {
 	tr.At = wall("2026-06-15 10:00:00")
 	e := h.sim.Credit(tr)
 	h.night("2026-06-15")
-	found, _, err := h.reconcile.Findings(ctx, reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
+	found, _, err := h.reconcile.Findings(ctx, deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.ReturnUnclear})
 	if h.must(err); len(found) != 1 {
 		t.Fatalf("findings: %v", found)
 	}
@@ -149,7 +149,7 @@ func TestReversedAfterRefund(t *testing.T) {
 	if settled := h.night("2026-06-14"); settled.Strange != 0 {
 		t.Errorf("a reversal is taken for a payment: %+v", settled)
 	}
-	s, err := h.refund.Submit(context.Background(), "甲", refund.ListOrder{Department: works, Reference: "R2", Lines: orders(h.creditOf(all[0]))})
+	s, err := h.refund.Submit(context.Background(), "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R2", Lines: orders(h.creditOf(all[0]))})
 	if h.must(err); len(s.Faults) == 0 {
 		t.Error("it is taken again")
 	}
@@ -164,11 +164,11 @@ func TestUnorderedDebit(t *testing.T) {
 	if settled := h.night("2026-06-13"); settled.Strange != 1 {
 		t.Fatalf("settled %+v", settled)
 	}
-	s, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: "R1", Lines: orders(credits...)})
+	s, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R1", Lines: orders(credits...)})
 	if h.must(err); len(s.Faults) != 1 || s.Faults[0].Code != "frozen" {
 		t.Errorf("faults %v", s.Faults)
 	}
-	s, err = h.refund.EnterHandPayment(ctx, "甲", refund.HandPayment{Order: orders(credits[0])[0], Department: works, Reference: "H1", BankSerial: e.Serial, Note: "系统停用"})
+	s, err = h.refund.EnterHandPayment(ctx, "甲", refund.HandPayment{Eyes: deposit.SightOfAll(), Order: orders(credits[0])[0], Department: works, Reference: "H1", BankSerial: e.Serial, Note: "系统停用"})
 	if h.must(err); len(s.Lines) != 1 {
 		t.Fatal(s.Faults)
 	}
@@ -181,7 +181,7 @@ func TestUnorderedDebit(t *testing.T) {
 	if h.must(err); settled.Strange != 0 || settled.Proven != 1 {
 		t.Errorf("settled %+v", settled)
 	}
-	s, err = h.refund.Submit(ctx, "甲", refund.ListOrder{Department: works, Reference: "R2", Lines: orders(credits...)})
+	s, err = h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R2", Lines: orders(credits...)})
 	if h.must(err); len(s.Faults) != 1 || s.Faults[0].Code != "already_refunded" {
 		t.Errorf("faults %v", s.Faults)
 	}

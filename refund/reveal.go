@@ -2,16 +2,23 @@ package refund
 
 import (
 	"context"
+	"errors"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
 
-// RevealPayee gives the whole number of the account that a refund goes to, and leaves in the audit trail who read it and why.
-func (d *Desk) RevealPayee(ctx context.Context, by string, id sqldb.ID, reason string) (account deposit.Account, err error) {
+// RevealPayee gives the whole number of the account that a refund goes to, once its lot is opened, and leaves in the audit trail who
+// read it and why.
+func (d *Desk) RevealPayee(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (account deposit.Account, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		l, err := LineByID(ctx, tx, id)
+		open, args := platform.LotSeen("refunds.lot_id", eyes)
+		l, err := lines.One(ctx, tx, "WHERE id = ? AND (lot_id = 0 OR "+open+")", append([]any{id}, args...)...)
+		if errors.Is(err, sqldb.ErrNone) {
+			return unknownRefund()
+		}
 		if err != nil {
 			return err
 		}
@@ -23,9 +30,9 @@ func (d *Desk) RevealPayee(ctx context.Context, by string, id sqldb.ID, reason s
 
 // RevealChange gives the whole number of the account that somebody wants refunds to go to, for those who hold it against the
 // evidence, and leaves in the audit trail who read it and why.
-func (d *Desk) RevealChange(ctx context.Context, by string, id sqldb.ID, reason string) (account deposit.Account, err error) {
+func (d *Desk) RevealChange(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (account deposit.Account, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		p, err := changeByID(ctx, tx, id)
+		p, err := changeByID(ctx, tx, eyes, id)
 		if err != nil {
 			return err
 		}

@@ -20,18 +20,20 @@ type Tally struct {
 	Since         time.Time
 }
 
-// Tallies counts all lines, in the order of bank, account and state.
+// Tallies counts all lines, in the order of bank, account and state. Those of sealed lots are counted, and add nothing to the
+// total. It is public to whoever may see refunds at all: it tells of no lot.
 func (d *Desk) Tallies(ctx context.Context) ([]Tally, error) {
 	type counted struct {
 		Tally
 		batched, proven int
 	}
+	open, args := lineOpen()
 	rows, err := sqldb.Select(ctx, d.db, func(c *counted) []any {
 		return []any{&c.Bank, &c.ParentAccount, &c.State, &c.batched, &c.proven, &c.Count, &c.Total, sqldb.Wall(&c.Since)}
-	}, "SELECT l.bank, l.parent_account, l.state, CASE WHEN l.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END, COUNT(*), SUM(l.amount), MIN(l.made_at) "+
-		"FROM refunds AS l LEFT JOIN refund_debits AS p ON p.refund_id = l.id "+
-		"GROUP BY l.bank, l.parent_account, l.state, CASE WHEN l.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END "+
-		"ORDER BY l.bank, l.parent_account, l.state, CASE WHEN l.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END")
+	}, "SELECT refunds.bank, refunds.parent_account, refunds.state, CASE WHEN refunds.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END, COUNT(*), SUM(CASE WHEN "+open+" THEN refunds.amount ELSE 0 END), MIN(refunds.made_at) "+
+		"FROM refunds LEFT JOIN refund_debits AS p ON p.refund_id = refunds.id "+
+		"GROUP BY refunds.bank, refunds.parent_account, refunds.state, CASE WHEN refunds.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END "+
+		"ORDER BY refunds.bank, refunds.parent_account, refunds.state, CASE WHEN refunds.batch_id = 0 THEN 0 ELSE 1 END, CASE WHEN p.refund_id IS NULL THEN 0 ELSE 1 END", args...)
 	all := make([]Tally, len(rows))
 	for i, c := range rows {
 		all[i] = c.Tally

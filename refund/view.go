@@ -41,6 +41,7 @@ type Context struct {
 	List   string    // the list's number
 	Batch  string    // the batch's number; "" where the line is in none
 	Since  time.Time // since when it waits for whom it waits for
+	Sealed bool      // its lot is sealed: only that it goes back by its rule is told
 }
 
 // LineView is a line with its context.
@@ -83,9 +84,14 @@ func (f *filter) tail(rest string) string {
 	return "WHERE " + strings.Join(f.where, " AND ") + " " + rest
 }
 
-// Lines lists lines, the earliest due day first, a page at a time; next is the cursor of the page after, "" at the end.
-func (d *Desk) Lines(ctx context.Context, q LineQuery) (page []LineView, next string, err error) {
+// Lines lists the lines that may be seen, the earliest due day first, a page at a time; next is the cursor of the page after,
+// "" at the end. A question for what is not told of a sealed line is not answered by it.
+func (d *Desk) Lines(ctx context.Context, eyes deposit.Sight, q LineQuery) (page []LineView, next string, err error) {
 	var f filter
+	seen, args := lineSeen(eyes)
+	f.only(true, seen, args...)
+	open, args := lineOpen()
+	f.only(q.Department != "" || q.Credit != 0, open, args...)
 	f.only(q.State != "", "state = ?", q.State)
 	f.only(q.Department != "", "department = ?", q.Department)
 	f.only(q.Batch != 0, "batch_id = ?", q.Batch)
@@ -141,7 +147,7 @@ func badPlace() error {
 	return deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
 }
 
-// View gives lines their context.
+// View gives lines their context, and takes out of those of sealed lots what may not be told.
 func (d *Desk) View(ctx context.Context, all []Line) ([]LineView, error) {
 	var lotIDs, bidIDs, listIDs, batchIDs []sqldb.ID
 	for i := range all {
@@ -164,6 +170,10 @@ func (d *Desk) View(ctx context.Context, all []Line) ([]LineView, error) {
 	views := make([]LineView, len(all))
 	for i, l := range all {
 		batch := ofBatch[l.BatchID]
+		if lot := lots[l.LotID]; l.LotID != 0 && lot.Sealed() {
+			views[i] = LineView{l.sealed(), Context{List: ofList[l.ListID].Number, Batch: batch.Number, Since: l.since(&batch), Sealed: true}}
+			continue
+		}
 		views[i] = LineView{l, Context{Lot: lots[l.LotID].Number, Bidder: bids[l.BidID].Bidder, List: ofList[l.ListID].Number, Batch: batch.Number, Since: l.since(&batch)}}
 	}
 	return views, err
@@ -242,9 +252,14 @@ type Story struct {
 	History  []sqldb.Event
 }
 
-// Story reads one line with all that happened to it; NotFound "refund_unknown".
-func (d *Desk) Story(ctx context.Context, id sqldb.ID) (s Story, err error) {
-	l, err := LineByID(ctx, d.db, id)
+// Story reads one line with all that happened to it; NotFound "refund_unknown" where it may not be seen. Of a sealed line the
+// steps are told and nothing of what was sent, said and noted.
+func (d *Desk) Story(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (s Story, err error) {
+	seen, args := lineSeen(eyes)
+	l, err := lines.One(ctx, d.db, "WHERE id = ? AND "+seen, append([]any{id}, args...)...)
+	if errors.Is(err, sqldb.ErrNone) {
+		return s, unknownRefund()
+	}
 	if err != nil {
 		return s, err
 	}
@@ -255,6 +270,12 @@ func (d *Desk) Story(ctx context.Context, id sqldb.ID) (s Story, err error) {
 	s.LineView = views[0]
 	if s.History, err = sqldb.Events.All(ctx, d.db, "WHERE table_name = 'refunds' AND row_id = ? ORDER BY seq", id); err != nil {
 		return s, err
+	}
+	if s.Sealed {
+		for i := range s.History {
+			s.History[i].Note = ""
+		}
+		return s, nil
 	}
 	return s, errors.Join(d.exchanged(ctx, &s), d.proof(ctx, &s))
 }

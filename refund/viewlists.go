@@ -7,6 +7,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/reconcile"
 )
 
 // ListView is a list with what its lines come to.
@@ -47,14 +48,37 @@ func onePage[T any](ctx context.Context, r sqldb.Reader, table sqldb.Table[T], f
 	return page, place(sqldb.At(at), id), nil
 }
 
-// Lists lists the lists of a department, or of all, the newest first.
-func (d *Desk) Lists(ctx context.Context, department, after string, limit int) (page []ListView, next string, err error) {
+// ListQuery asks for lists; an empty field asks for nothing.
+type ListQuery struct {
+	Department string
+	After      string
+	Limit      int
+}
+
+// listSeen is the condition that a list is one of a department that these eyes reach, and its arguments.
+func listSeen(eyes deposit.Sight) (condition string, args []any) {
+	switch {
+	case eyes.Everything():
+		return "id <> 0", nil
+	case eyes.Blind():
+		return "id = 0", nil
+	}
+	for _, department := range eyes.Departments() {
+		args = append(args, department)
+	}
+	return "department IN " + sqldb.In(len(args)), args
+}
+
+// Lists lists the lists of the departments that may be seen, or of one of them, the newest first.
+func (d *Desk) Lists(ctx context.Context, eyes deposit.Sight, q ListQuery) (page []ListView, next string, err error) {
 	var f filter
-	f.only(department != "", "department = ?", department)
-	if err := f.before(after); err != nil {
+	seen, args := listSeen(eyes)
+	f.only(true, seen, args...)
+	f.only(q.Department != "", "department = ?", q.Department)
+	if err := f.before(q.After); err != nil {
 		return nil, "", err
 	}
-	rows, next, err := onePage(ctx, d.db, lists, &f, limit, func(l *List) (time.Time, sqldb.ID) { return l.MadeAt, l.ID })
+	rows, next, err := onePage(ctx, d.db, lists, &f, q.Limit, func(l *List) (time.Time, sqldb.ID) { return l.MadeAt, l.ID })
 	if err != nil {
 		return nil, "", err
 	}
@@ -62,7 +86,7 @@ func (d *Desk) Lists(ctx context.Context, department, after string, limit int) (
 	return page, next, err
 }
 
-// summed tells of lists what their lines come to.
+// summed tells of lists what their lines come to, those of sealed lots by their number only.
 func (d *Desk) summed(ctx context.Context, rows []List) ([]ListView, error) {
 	page, at := make([]ListView, len(rows)), make(map[sqldb.ID]int, len(rows))
 	keys := make([]sqldb.ID, len(rows))
@@ -74,9 +98,11 @@ func (d *Desk) summed(ctx context.Context, rows []List) ([]ListView, error) {
 		lines  int
 		amount deposit.Fen
 	}
+	open, before := lineOpen()
 	err := sqldb.Chunks(keys, func(in string, args []any) error {
+		args = append(before[:len(before):len(before)], args...)
 		sums, err := sqldb.Select(ctx, d.db, func(s *sum) []any { return []any{&s.list, &s.lines, &s.amount} },
-			"SELECT list_id, COUNT(*), COALESCE(SUM(amount), 0) FROM refunds WHERE list_id IN "+in+" GROUP BY list_id", args...)
+			"SELECT list_id, COUNT(*), COALESCE(SUM(CASE WHEN "+open+" THEN amount ELSE 0 END), 0) FROM refunds WHERE list_id IN "+in+" GROUP BY list_id", args...)
 		for _, s := range sums {
 			page[at[s.list]].Lines, page[at[s.list]].Amount = s.lines, s.amount
 		}
@@ -86,8 +112,9 @@ func (d *Desk) summed(ctx context.Context, rows []List) ([]ListView, error) {
 }
 
 // ListByID reads one list with its lines; NotFound "list_unknown".
-func (d *Desk) ListByID(ctx context.Context, id sqldb.ID) (l ListView, all []LineView, err error) {
-	l.List, err = lists.One(ctx, d.db, "WHERE id = ?", id)
+func (d *Desk) ListByID(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (l ListView, all []LineView, err error) {
+	seen, args := listSeen(eyes)
+	l.List, err = lists.One(ctx, d.db, "WHERE id = ? AND "+seen, append([]any{id}, args...)...)
 	if errors.Is(err, sqldb.ErrNone) {
 		return l, nil, deposit.Refuse(deposit.NotFound, "list_unknown", "没有这份退付名单")
 	}
@@ -98,8 +125,11 @@ func (d *Desk) ListByID(ctx context.Context, id sqldb.ID) (l ListView, all []Lin
 	if err != nil {
 		return l, nil, err
 	}
-	l.Lines, l.Amount = len(rows), total(rows)
 	all, err = d.View(ctx, rows)
+	l.Lines = len(all)
+	for i := range all {
+		l.Amount += all[i].Amount
+	}
 	return l, all, err
 }
 
@@ -116,20 +146,22 @@ type BatchQuery struct {
 	Limit int
 }
 
-// Batches lists batches, the newest first.
-func (d *Desk) Batches(ctx context.Context, q BatchQuery) (page []Batch, next string, err error) {
+// Batches lists batches, the newest first, for eyes that reach everything: a batch is of many departments.
+func (d *Desk) Batches(ctx context.Context, eyes deposit.Sight, q BatchQuery) (page []Batch, next string, err error) {
 	var f filter
+	f.only(!eyes.Everything(), "id = 0")
 	f.only(q.State != "", "state = ?", q.State)
 	f.only(q.Bank != "", "bank = ?", q.Bank)
 	if err := f.before(q.After); err != nil {
 		return nil, "", err
 	}
-	return onePage(ctx, d.db, batches, &f, q.Limit, func(b *Batch) (time.Time, sqldb.ID) { return b.MadeAt, b.ID })
+	page, next, err = onePage(ctx, d.db, batches, &f, q.Limit, func(b *Batch) (time.Time, sqldb.ID) { return b.MadeAt, b.ID })
+	return page, next, errors.Join(err, veil(ctx, d.db, page))
 }
 
 // BatchWithLines reads one batch with its lines in the order in which they are signed; NotFound "batch_unknown".
-func (d *Desk) BatchWithLines(ctx context.Context, id sqldb.ID) (b Batch, all []LineView, err error) {
-	if b, err = BatchByID(ctx, d.db, id); err != nil {
+func (d *Desk) BatchWithLines(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (b Batch, all []LineView, err error) {
+	if b, err = d.seenBatch(ctx, eyes, id); err != nil {
 		return b, nil, err
 	}
 	rows, err := LinesOf(ctx, d.db, id)
@@ -140,6 +172,15 @@ func (d *Desk) BatchWithLines(ctx context.Context, id sqldb.ID) (b Batch, all []
 	return b, all, err
 }
 
+// seenBatch reads a batch as it may be shown; NotFound "batch_unknown".
+func (d *Desk) seenBatch(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (Batch, error) {
+	if !eyes.Everything() {
+		return Batch{}, unknownBatch()
+	}
+	b, err := BatchByID(ctx, d.db, id)
+	return d.veiled(ctx, b, err)
+}
+
 // KeepQuery asks for dispositions or payee changes; an empty field asks for nothing.
 type KeepQuery struct {
 	Credit sqldb.ID
@@ -148,25 +189,27 @@ type KeepQuery struct {
 	Limit  int
 }
 
-func (q *KeepQuery) filter() (*filter, error) {
+func (q *KeepQuery) filter(table string, eyes deposit.Sight) (*filter, error) {
 	var f filter
+	seen, args := reconcile.CreditSeen(table+".entry_id", eyes)
+	f.only(true, seen, args...)
 	f.only(q.Credit != 0, "entry_id = ?", q.Credit)
 	f.only(q.State != "", "state = ?", q.State)
 	return &f, f.before(q.After)
 }
 
-// DispositionPage lists dispositions, the newest first.
-func (d *Desk) DispositionPage(ctx context.Context, q KeepQuery) (page []Disposition, next string, err error) {
-	f, err := q.filter()
+// DispositionPage lists the dispositions of credits that may be seen, the newest first.
+func (d *Desk) DispositionPage(ctx context.Context, eyes deposit.Sight, q KeepQuery) (page []Disposition, next string, err error) {
+	f, err := q.filter("dispositions", eyes)
 	if err != nil {
 		return nil, "", err
 	}
 	return onePage(ctx, d.db, dispositions, f, q.Limit, func(x *Disposition) (time.Time, sqldb.ID) { return x.MadeAt, x.ID })
 }
 
-// ChangePage lists payee changes, the newest first.
-func (d *Desk) ChangePage(ctx context.Context, q KeepQuery) (page []PayeeChange, next string, err error) {
-	f, err := q.filter()
+// ChangePage lists the payee changes of credits that may be seen, the newest first.
+func (d *Desk) ChangePage(ctx context.Context, eyes deposit.Sight, q KeepQuery) (page []PayeeChange, next string, err error) {
+	f, err := q.filter("payee_changes", eyes)
 	if err != nil {
 		return nil, "", err
 	}

@@ -22,7 +22,7 @@ func (d *Desk) watchBatches(ctx context.Context, c watchedNow) ([]incident.Sign,
 	}
 	var signs []incident.Sign
 	for i := range suspects {
-		x, err := d.Diagnose(ctx, suspects[i].ID)
+		x, err := d.diagnose(ctx, suspects[i])
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
 	"depositd/reconcile"
@@ -21,14 +20,13 @@ type overdueOf struct {
 	unlisted   []string        // the bank's serials of receipts that are on no list
 	waiting    map[Waiting]int // lines on their way, by whom they wait for
 	serials    []string        // of those lines
-	sealed     int             // of lots that are not opened
 }
 
 // WatchOverdue looks for deposits whose last day for going back is over (plan 4.6.3, case 1: they go back by the normal flow),
-// an incident for each department. It reads all that is due, and what it sees changes with the day: once an hour is enough.
+// an incident for each department. That a department has to pay back before an opening would tell of a withdrawal, and is left out. It reads all that is due, and what it sees changes with the day: once an hour is enough.
 func (d *Desk) WatchOverdue(ctx context.Context) ([]incident.Sign, error) {
 	today := deposit.DayOf(d.db.Now())
-	o, err := d.DueWithin(ctx, "", -1)
+	o, err := d.DueWithin(ctx, deposit.SightOfAll(), "", -1)
 	if err != nil {
 		return nil, err
 	}
@@ -43,40 +41,21 @@ func (d *Desk) WatchOverdue(ctx context.Context) ([]incident.Sign, error) {
 		return all[i]
 	}
 	for _, p := range slices.Concat(o.Proposals, o.Stale) {
-		if !p.HasLimit || !p.Limit.Overdue() {
-			continue
-		}
-		x := of(departmentOf(&p), p.Limit.Day)
-		if p.Receipt.Lot.State == platform.LotAnnounced {
-			x.sealed++
-		} else {
+		if !p.Sealed && p.HasLimit && p.Limit.Overdue() {
+			x := of(departmentOf(&p), p.Limit.Day)
 			x.unlisted = append(x.unlisted, p.Receipt.Entry.Serial)
 		}
 	}
-	watched, err := d.watchedLines(ctx, o.Lines)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range watched {
-		if due := deposit.Day(l.DueOn); due < today {
+	for _, l := range o.Lines {
+		if due := deposit.Day(l.DueOn); !l.Sealed && due < today {
 			x := of(l.Department, due)
-			if l.sealed {
-				x.sealed++
-				continue
-			}
 			x.waiting[l.WaitsFor()]++
 			x.serials = append(x.serials, l.Serial)
 		}
 	}
-	veil, err := reconcile.VeilNow(ctx, d.db)
-	if err != nil {
-		return nil, err
-	}
-	var signs []incident.Sign
-	for _, x := range all {
-		if len(x.unlisted)+len(x.serials) > 0 { // that a department has to pay back before an opening tells of a withdrawal
-			signs = append(signs, x.sign(veil))
-		}
+	signs := make([]incident.Sign, len(all))
+	for i, x := range all {
+		signs[i] = x.sign()
 	}
 	return signs, nil
 }
@@ -89,7 +68,7 @@ func departmentOf(p *Proposal) string {
 }
 
 // sign is what a department's overdue refunds show. It is pure.
-func (x *overdueOf) sign(veil reconcile.Veil) incident.Sign {
+func (x *overdueOf) sign() incident.Sign {
 	s := incident.Sign{Scenario: incident.Unrefundable, Branch: "1", Code: SignOverdue, Subject: x.department, Department: x.department, Title: x.department + "：有保证金逾期未退付",
 		Detail: "最早的退付期限为 " + string(x.earliest), Since: x.earliest.Add(1).Start(), Deadlines: []incident.Deadline{{Event: incident.RefundDue, At: x.earliest.Add(1).Start()}}}
 	p := reconcile.Proof{Step: "1.1"}
@@ -112,7 +91,7 @@ func (x *overdueOf) sign(veil reconcile.Veil) incident.Sign {
 	if len(f.For) == 0 && len(f.Against) > 0 {
 		f.Side, f.For, f.Against = incident.SideBank, f.Against, f.For
 	}
-	p.Facts = append(p.Facts, nonEmpty(serialsText("在途的退付流水号", x.serials), veil.Note(x.sealed))...)
+	p.Facts = append(p.Facts, nonEmpty(serialsText("在途的退付流水号", x.serials))...)
 	p.Asks = []string{"按到账流水号查所属项目，由业务科室今日提交退款名单", "综合科组批、复核、放行；逾期的按规定计付资金占用费"}
 	s.Evidence = reconcile.Exhibits(s.Scenario, s.Branch, []reconcile.Proof{p})
 	s.Fault = f

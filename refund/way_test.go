@@ -8,6 +8,7 @@ import (
 	"depositd/bank"
 	"depositd/bank/banksim"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -77,7 +78,7 @@ func TestInterestInTheDebit(t *testing.T) {
 			}
 			now, err := refund.LineByID(ctx, h.db, all[0].ID)
 			h.must(err)
-			report, err := h.reconcile.Report(ctx, "2026-06-13")
+			report, err := h.reconcile.Report(ctx, deposit.SightOfAll(), "2026-06-13")
 			h.must(err)
 			found := ""
 			for _, f := range report.Findings {

@@ -81,7 +81,7 @@ func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (ro
 		{"导入", func() error { _, err := bank.NewDesk(w.db).Import(ctx, "bench", w.bank, "bench", file); return err }},
 		{"裸插入", func() error { return w.rawInsert(ctx) }},
 		{"日终对账", func() error {
-			_, err := reconcile.NewDesk(w.db, w.set, reconcile.Rules{}).CloseDay(ctx, "bench", nightDay)
+			err := reconcile.NewDesk(w.db, w.set, reconcile.Rules{}).CloseDay(ctx, "bench", nightDay)
 			return err
 		}},
 		{"集合之差", func() error { return w.difference(ctx) }},

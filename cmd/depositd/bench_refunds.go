@@ -192,7 +192,7 @@ const linesOfAList = 1000
 
 func (w *payback) submit(ctx context.Context) (keys []sqldb.ID, err error) {
 	for begin := 0; begin < w.n; begin += linesOfAList {
-		list := refund.ListOrder{Department: "建设工程科", Reference: fmt.Sprint(begin)}
+		list := refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: fmt.Sprint(begin)}
 		for i := begin; i < min(begin+linesOfAList, w.n); i++ {
 			e := w.credit(i)
 			list.Lines = append(list.Lines, refund.Order{Row: i + 1, Bank: e.Bank, Day: e.BookingDate, Serial: e.Serial})

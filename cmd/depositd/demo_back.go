@@ -16,6 +16,7 @@ import (
 	"depositd/bank"
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 	"depositd/refund"
 )
 
@@ -156,7 +157,7 @@ type demoPaid struct {
 }
 
 func (p *player) paidBack(ctx context.Context, back *demoBack) (*demoPaid, error) {
-	lines, _, err := p.app.refund.Lines(ctx, refund.LineQuery{})
+	lines, _, err := p.app.refund.Lines(ctx, deposit.SightOfAll(), refund.LineQuery{})
 	if err != nil {
 		return nil, err
 	}

@@ -229,7 +229,7 @@ func (m *demoMonth) announce() {
 				m.at(b.registered, func(ctx context.Context) error { return m.play.postBid(ctx, b) })
 			}
 		}
-		if lot.opens <= m.last && lot.fate != fatePostponed && lot.fate != fateTerminated {
+		if lot.fate != fatePostponed && lot.fate != fateTerminated {
 			m.event(lot.opensAt, "opened", lot, "")
 		}
 	}
@@ -290,7 +290,8 @@ func (m *demoMonth) award(lot *demoLot) {
 	}
 }
 
-// nights plans the end of each working day: the banks' statements, then the nightly reconciliation.
+// nights plans the end of each working day: the banks' statements, then the nightly reconciliation. What the last day came to
+// can be seen when the lots of July are opened, whose bidders have paid by then.
 func (m *demoMonth) nights() {
 	for _, day := range m.days[:m.last+1] {
 		night := day.Add(1).Start()
@@ -299,6 +300,7 @@ func (m *demoMonth) nights() {
 		}
 		m.at(night.Add(30*time.Minute), func(ctx context.Context) error { return m.play.night(ctx, day) })
 	}
+	m.at(m.clock(len(m.days)-1, "18:00:00"), func(ctx context.Context) error { return m.play.look(ctx, m.days[m.last]) })
 }
 
 // fillLastDay lets more companies bid on the lots of July and pay on the last day, until the first bank has more to push than it can.

@@ -69,7 +69,7 @@ type player struct {
 	events   int
 	messages int // notices that were pushed
 	wants    []expected
-	report   *reconcile.Report // of the last night
+	report   *reconcile.Report // of the last day, once it may be seen
 }
 
 // expected is something that the last day's report has to find.
@@ -241,8 +241,14 @@ func (p *player) statement(ctx context.Context, bank int, day deposit.Day) error
 }
 
 // night runs the nightly reconciliation of a day.
-func (p *player) night(ctx context.Context, day deposit.Day) (err error) {
-	p.report, err = p.app.closeDay(ctx, nightlyJob, day)
+func (p *player) night(ctx context.Context, day deposit.Day) error {
+	_, err := p.app.closeDay(ctx, nightlyJob, day)
+	return err
+}
+
+// look reads the report of a day.
+func (p *player) look(ctx context.Context, day deposit.Day) (err error) {
+	p.report, err = p.app.reconcile.Report(ctx, deposit.SightOfAll(), day)
 	return err
 }
 

@@ -176,7 +176,7 @@ func TestWebhookIsTriedAgain(t *testing.T) {
 				t.Fatalf("it is %s, %s %d, due in %s", d.State, d.Failure, d.Answer, d.DueAt.Sub(x.now))
 			}
 			x.tells(time.Minute) // too early
-			r.mu.Lock() // the slow one may still be looking at the clock
+			r.mu.Lock()          // the slow one may still be looking at the clock
 			x.now = x.now.Add(c.wait)
 			r.mu.Unlock()
 			x.tells(time.Minute)

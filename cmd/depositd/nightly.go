@@ -47,13 +47,13 @@ func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report 
 				a.log.Warn("nightly: not everything is known of the pools of sub-accounts", "error", err)
 			}
 		}
-		if _, err := a.reconcile.CloseDay(ctx, by, day); err != nil {
+		if err := a.reconcile.CloseDay(ctx, by, day); err != nil {
 			return err
 		}
 		if err := a.settle(ctx, by, day); err != nil {
 			return err
 		}
-		report, err = a.reconcile.Report(ctx, day)
+		report, err = a.reconcile.Report(ctx, deposit.SightOfAll(), day)
 		return err
 	})
 	if err != nil {

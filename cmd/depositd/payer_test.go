@@ -95,7 +95,7 @@ func (p *payday) release(losers int) {
 	from, _ := deposit.ParseWall("2026-06-01 00:00:00")
 	_, _, err := a.platform.PutLot(ctx, "platform", platform.LotOrder{Number: "L", Department: "建设工程科", Deposit: 100, OpensAt: opens})
 	p.must(err)
-	list := refund.ListOrder{Department: "建设工程科", Reference: "R"}
+	list := refund.ListOrder{Eyes: deposit.SightOfAll(), Department: "建设工程科", Reference: "R"}
 	for i := range losers + 1 {
 		who := banksim.Party{Name: fmt.Sprintf("聊城%d公司", i), Account: fmt.Sprintf("6212%d", i), Bank: "聊城农商银行", BankCode: "402471000009"}
 		_, _, err := a.platform.PutBid(ctx, "platform", platform.BidOrder{Lot: "L", Bidder: who.Name, BidderAccount: who.Account, Bank: "ccb", SubAccount: fmt.Sprintf("%s-%04d", paydayParent, i), LeaseFrom: from})

@@ -120,7 +120,7 @@ type poolReconcileCmd struct {
 func (r *poolReconcileCmd) Run(ctx context.Context, c *call) error {
 	return c.use(ctx, asIs, func(a *app) error {
 		unheard := a.keeper.Nightly(ctx, c.author(), yesterday(a.db.Now()))
-		found, err := a.keeper.Findings(ctx)
+		found, err := a.keeper.Findings(ctx, deposit.SightOfAll())
 		if err != nil {
 			return errors.Join(err, unheard)
 		}

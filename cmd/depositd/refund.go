@@ -213,7 +213,7 @@ type refundDue struct {
 // Run prints what is overdue or soon due, and what was forgotten.
 func (s *refundDueCmd) Run(ctx context.Context, c *call) error {
 	return c.use(ctx, asIs, func(a *app) error {
-		o, err := a.refund.DueWithin(ctx, s.Department, s.Days)
+		o, err := a.refund.DueWithin(ctx, deposit.SightOfAll(), s.Department, s.Days)
 		if err != nil {
 			return err
 		}
@@ -234,10 +234,16 @@ func (s *refundDueCmd) Run(ctx context.Context, c *call) error {
 	})
 }
 
+// sealedName stands where a refund of a sealed lot would have a name.
+const sealedName = "密封退付"
+
 func dueOf(o refund.Overview, today deposit.Day) (due, stale []refundDue) {
 	due, stale = []refundDue{}, []refundDue{}
 	of := func(p refund.Proposal) refundDue {
 		d := refundDue{Waiting: refund.ForDepartment, Department: p.Receipt.Lot.Department, Cause: p.Ground.Cause, Amount: p.Amount, Name: p.Receipt.Entry.Serial}
+		if p.Sealed {
+			d.Name = sealedName
+		}
 		if p.HasLimit {
 			d.Due, d.DaysLeft, d.Rule = string(p.Limit.Day), p.Limit.DaysLeft, p.Limit.Rule.ID
 		}

@@ -14,14 +14,14 @@ type reportCmd struct {
 	JSON bool        `name:"json" help:"以 JSON 打印"`
 }
 
-// Run prints the report of a day as it stands; exit code 3 when something does not fit.
+// Run prints the report of a day as it stands, as far as anybody may see it: whoever has a shell is no exemption. Exit code 3 when something does not fit.
 func (r *reportCmd) Run(ctx context.Context, c *call) error {
 	return c.use(ctx, asIs, func(a *app) error {
 		day := r.Day
 		if day == "" {
 			day = yesterday(a.db.Now())
 		}
-		report, err := a.reconcile.Report(ctx, day)
+		report, err := a.reconcile.Report(ctx, deposit.SightOfAll(), day)
 		if err != nil {
 			return err
 		}

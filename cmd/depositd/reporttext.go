@@ -30,8 +30,11 @@ func writeReport(w io.Writer, r *reconcile.Report, banks *bank.Set) error {
 	if len(r.Banks) == 0 {
 		b.WriteString("  （没有银行）\n")
 	}
+	if r.Sealed != nil {
+		fmt.Fprintf(&b, "\n  未开标的标段 %d 个：其缴纳情况开标前保密，不在以下各项之内；需投标人处理的差异：%s\n", r.Sealed.Lots, bandText(r.Sealed.Attention))
+	}
 	b.WriteString("\n二、笔数\n\n")
-	writeCounts(&b, r.Counts)
+	writeCounts(&b, r)
 	fmt.Fprintf(&b, "\n三、差异（%d 条，待处理 %d 条）\n\n", len(r.Findings), pending(r.Findings))
 	writeFindingTable(&b, r, banks)
 	_, err := io.WriteString(w, b.String())
@@ -47,12 +50,36 @@ func bankName(banks *bank.Set, code string) string {
 	return code
 }
 
+// bandText says a band to people.
+func bandText(band reconcile.Band) string {
+	switch band {
+	case reconcile.BandUntil:
+		return "不公开（未开标的标段少于 3 个）"
+	case reconcile.BandNone:
+		return "没有"
+	case reconcile.BandSome:
+		return "1 至 9 条"
+	}
+	return "10 条以上"
+}
+
 // unknown stands for a balance that the bank does not tell, and for the gap that cannot be known without it.
 const unknown = "未知"
 
 // writeProof prints one account: the sum as a sum, and beside the statement what was pushed.
 func writeProof(b *strings.Builder, r *reconcile.BankReport, name string) {
 	fmt.Fprintf(b, "  %s（%s）%s", plain(name), r.Bank, r.ParentAccount)
+	if r.Sealed {
+		verdict := "不符，请核对对账单与通知是否齐全；仍不符的，启动应急预案"
+		switch {
+		case !r.Compared:
+			verdict = "尚未日终对账"
+		case r.Agrees:
+			verdict = "相符"
+		}
+		fmt.Fprintf(b, "：%s\n    金额和笔数待当日涉及的标段全部开标后可见\n", verdict)
+		return
+	}
 	if !r.Arrived {
 		fmt.Fprintf(b, "：对账单未到\n    已推送通知 %d 笔，收 %s，付 %s\n", r.Notices.Entries, r.Notices.Credits.Grouped(), r.Notices.Debits.Grouped())
 		writeCap(b, r)
@@ -114,7 +141,8 @@ func verdictOn(r *reconcile.BankReport) string {
 	return text + "，尚未日终对账"
 }
 
-func writeCounts(b *strings.Builder, counts map[reconcile.Code]int64) {
+func writeCounts(b *strings.Builder, r *reconcile.Report) {
+	counts := r.Counts
 	order := reconcile.Codes()
 	place := func(c reconcile.Code) int {
 		if i := slices.Index(order, c); i >= 0 {
@@ -127,7 +155,11 @@ func writeCounts(b *strings.Builder, counts map[reconcile.Code]int64) {
 	for _, c := range codes {
 		t.add(codeName(c), strconv.FormatInt(counts[c], 10), string(c))
 	}
-	if len(codes) == 0 {
+	switch {
+	case len(codes) > 0:
+	case r.Sealed != nil:
+		b.WriteString("  （没有可以查看的入账）\n")
+	default:
 		b.WriteString("  （当日没有入账）\n")
 	}
 	t.write(b, "  ", 1)
@@ -146,7 +178,12 @@ func pending(findings []reconcile.FindingRow) (n int) {
 
 // writeFindingTable prints a line for each finding, and under it what else there is to say; bank by bank.
 func writeFindingTable(b *strings.Builder, r *reconcile.Report, banks *bank.Set) {
-	if len(r.Findings) == 0 {
+	switch {
+	case len(r.Findings) > 0:
+	case r.Sealed != nil:
+		b.WriteString("  （没有可以查看的差异）\n")
+		return
+	default:
 		b.WriteString("  （没有差异）\n")
 		return
 	}

@@ -30,18 +30,18 @@ func aDay() *reconcile.Report {
 	return &reconcile.Report{
 		Day: "2026-06-12",
 		Banks: []reconcile.BankReport{
-			{Bank: "ccb", ParentAccount: "3705018860000000123", Currency: "CNY", Proof: bank.ProofOK, Opening: "12000000.00", Credits: yuan("2400000.00"),
+			{Bank: "ccb", ParentAccount: "3705018860000000123", Currency: "CNY", DayFigures: &reconcile.DayFigures{Proof: bank.ProofOK, Opening: "12000000.00", Credits: yuan("2400000.00"),
 				Debits: yuan("800000.00"), Closing: "13600000.00", Chain: reconcile.ChainOK, Arrived: true, State: reconcile.DayClosed, AtRoundCap: true,
 				Statement: reconcile.Sides{Entries: 103, Credits: yuan("2400000.00"), Debits: yuan("800000.00")},
 				Notices:   reconcile.Sides{Entries: 100, Credits: yuan("1600000.00")},
-				Shortfall: reconcile.Shortfall{Credits: yuan("800000.00"), Debits: yuan("800000.00")}},
-			{Bank: "rural", ParentAccount: "9801000000000000036", Currency: "CNY", Proof: bank.ProofGap, Opening: "0.00", Credits: yuan("0.50"),
+				Shortfall: reconcile.Shortfall{Credits: yuan("800000.00"), Debits: yuan("800000.00")}}},
+			{Bank: "rural", ParentAccount: "9801000000000000036", Currency: "CNY", DayFigures: &reconcile.DayFigures{Proof: bank.ProofGap, Opening: "0.00", Credits: yuan("0.50"),
 				Closing: "0.49", Gap: yuan("-0.01"), Chain: reconcile.ChainIsBroken, Arrived: true, State: reconcile.DayOpen,
-				Statement: reconcile.Sides{Entries: 1, Credits: yuan("0.50")}, Shortfall: reconcile.Shortfall{Credits: yuan("0.50")}},
-			{Bank: "camt", ParentAccount: "CN00EXAM0000000000042", Currency: "CNY", Proof: bank.ProofNone, Chain: reconcile.ChainFirst, Arrived: true,
-				Statement: reconcile.Sides{}},
-			{Bank: "open", ParentAccount: "6550100000000000017", Currency: "CNY", Proof: bank.ProofNone, Chain: reconcile.ChainFirst,
-				Notices: reconcile.Sides{Entries: 2, Credits: yuan("160000.00")}},
+				Statement: reconcile.Sides{Entries: 1, Credits: yuan("0.50")}, Shortfall: reconcile.Shortfall{Credits: yuan("0.50")}}},
+			{Bank: "camt", ParentAccount: "CN00EXAM0000000000042", Currency: "CNY", DayFigures: &reconcile.DayFigures{Proof: bank.ProofNone, Chain: reconcile.ChainFirst, Arrived: true,
+				Statement: reconcile.Sides{}}},
+			{Bank: "open", ParentAccount: "6550100000000000017", Currency: "CNY", DayFigures: &reconcile.DayFigures{Proof: bank.ProofNone, Chain: reconcile.ChainFirst,
+				Notices: reconcile.Sides{Entries: 2, Credits: yuan("160000.00")}}},
 		},
 		Counts: map[reconcile.Code]int64{reconcile.Matched: 98, reconcile.WrongSubAccount: 1, reconcile.Unpaid: 1, reconcile.AdviceMissing: 3, "NEW_CODE": 1},
 		Findings: []reconcile.FindingRow{
@@ -61,7 +61,10 @@ func TestReportText(t *testing.T) {
 	if err := writeReport(&b, aDay(), nil); err != nil {
 		t.Fatal(err)
 	}
-	empty := &reconcile.Report{Day: "2026-06-13"}
+	empty := &reconcile.Report{Day: "2026-06-13", Sealed: &reconcile.SealedPart{Lots: 3, Attention: reconcile.BandSome}, Banks: []reconcile.BankReport{
+		{Bank: "ccb", ParentAccount: "3705018860000000123", Currency: "CNY", Sealed: true, Compared: true, Agrees: true},
+		{Bank: "rural", ParentAccount: "9801000000000000036", Currency: "CNY", Sealed: true, Compared: true},
+		{Bank: "open", ParentAccount: "6550100000000000017", Currency: "CNY", Sealed: true}}}
 	if err := writeReport(&b, empty, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,7 +60,7 @@ func (s *stage) credits() map[tender]deposit.Fen {
 				continue
 			}
 			v, known := s.credit(&e.Entry)
-			counted[tender{v.Lot, v.Bidder}] += v.Counted
+			counted[tender{v.Lot, v.Bidder}] += v.Counted // nothing of what is sealed
 			if v.Verdict == reconcile.Matched && len(v.Reasons) == 0 && len(v.History) == 0 {
 				if plain++; plain > mostPlain {
 					continue
@@ -83,7 +84,12 @@ func (s *stage) credit(e *bank.Entry) (v reconcile.CreditView, known bool) {
 	s.must(err)
 	for i := range there {
 		if there[i].BookingDate == e.BookingDate {
-			s.ask("/v1/credits/"+there[i].ID.String(), &v)
+			s.send(http.MethodGet, "/v1/credits/"+there[i].ID.String(), "", nil, nil)
+			if s.answer.code == "credit_unknown" { // what is sealed is not there
+				s.answer = nil
+				return v, true
+			}
+			s.wasTakenFor(&v)
 			return v, true
 		}
 	}
@@ -94,6 +100,9 @@ func (s *stage) credit(e *bank.Entry) (v reconcile.CreditView, known bool) {
 func creditLine(serial string, v *reconcile.CreditView, known bool) string {
 	if !known {
 		return "  " + serial + "  never heard of"
+	}
+	if v.ID == 0 {
+		return "  " + serial + "  sealed"
 	}
 	parts := []string{serial, v.Amount.String(), sources(v), string(v.Verdict)}
 	for _, r := range v.Reasons {

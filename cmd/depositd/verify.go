@@ -31,6 +31,9 @@ func (v *verifyCmd) Run(ctx context.Context, c *call) error {
 			}
 			checks = append(checks, held)
 		}
+		if checks, err = desk.Told(ctx, checks); err != nil {
+			return err
+		}
 		return v.print(c, checks)
 	})
 }

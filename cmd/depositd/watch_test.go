@@ -141,10 +141,10 @@ func (c *calm) onDay(day int, clock string, do func(context.Context)) {
 // settle lets people settle what was found, so that one trouble is over before the next begins.
 func (c *calm) settle(ctx context.Context, code reconcile.Code) {
 	c.Helper()
-	page, _, err := c.p.app.reconcile.Findings(ctx, reconcile.FindingQuery{Code: code, State: reconcile.Open})
+	page, _, err := c.p.app.reconcile.Findings(ctx, deposit.SightOfAll(), reconcile.FindingQuery{Code: code, State: reconcile.Open})
 	c.must(err)
 	for _, f := range page {
-		c.must(c.p.app.reconcile.MoveFinding(ctx, "科员", f.ID, f.Version, "settle", "已核对"))
+		c.must(c.p.app.reconcile.MoveFinding(ctx, "科员", deposit.SightOfAll(), reconcile.FindingMove{ID: f.ID, Version: f.Version, Act: "settle", Note: "已核对"}))
 	}
 }
 

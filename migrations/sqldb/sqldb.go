@@ -29,6 +29,7 @@ type DB struct {
 	engine engine
 	pool   *sql.DB // for reading
 	now    func() time.Time
+	draw   func() ID // makes keys
 
 	lane   chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
 	mu     sync.Mutex
@@ -58,10 +59,16 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}
-	db := &DB{engine: e, pool: readers, now: now, lane: make(chan *lane, 1), shared: mostShared}
+	db := &DB{engine: e, pool: readers, now: now, draw: NewID, lane: make(chan *lane, 1), shared: mostShared}
 	db.lane <- &lane{engine: e, pool: writers}
 	return db, nil
 }
+
+// DrawKeys has a test make the keys.
+func (db *DB) DrawKeys(source func() ID) { db.draw = source }
+
+// NewID makes a key outside of a transaction.
+func (db *DB) NewID() ID { return db.draw() }
 
 // Close waits for the transaction that runs and closes all connections.
 func (db *DB) Close() error {
