@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
 )
@@ -29,6 +30,9 @@ var callers = []struct {
 // stands lets a request come from one of the callers.
 func (h *house) stands(request *http.Request, name string, role Role) {
 	h.t.Helper()
+	if request.Method == http.MethodPost {
+		request.Header.Set(idempotencyKey, "test-"+sqldb.NewID().String())
+	}
 	switch {
 	case name == "nobody":
 	case role == people.Platform || role == people.Statements:

@@ -14,7 +14,7 @@ import (
 const morning = 8
 
 // watchSealed tells of lots that are not opened, all banks and lots together, that there is something to look at: deposits that
-// came to a wrong number, or lines that were never pushed. It is told in one hour of the day only, and where several lots are
+// came to a wrong number – whose payer's own lot is not known as long as that is sealed – or lines that were never pushed. It is told in one hour of the day only, and where several lots are
 // sealed: the moment, the bank or the lot would tell that somebody has paid.
 func (k *Keeper) watchSealed(ctx context.Context, c circumstances) ([]incident.Sign, error) {
 	type found struct {
@@ -24,7 +24,7 @@ func (k *Keeper) watchSealed(ctx context.Context, c circumstances) ([]incident.S
 		n    int
 	}
 	all, err := sqldb.Select(ctx, k.db, func(f *found) []any { return []any{&f.bank, &f.kind, &f.last, &f.n} }, "SELECT f.bank, f.kind, MAX(f.day), COUNT(*) FROM findings AS f JOIN entries AS e ON e.id = f.subject "+matchedLots+
-		"WHERE f.state = 'OPEN' AND (f.kind = 'MISSING' AND "+mayTell+" = 0 OR f.kind = 'CREDIT' AND f.code IN "+astrayCodes+" AND 'ANNOUNCED' IN (COALESCE(t.state, ''), COALESCE(s.state, ''))) GROUP BY f.bank, f.kind ORDER BY f.bank, f.kind")
+		"WHERE f.state = 'OPEN' AND (f.kind = 'MISSING' AND "+mayTell+" = 0 OR f.kind = 'CREDIT' AND (f.code IN "+astrayCodes+" OR f.code = 'THIRD_PARTY_PAYER') AND 'ANNOUNCED' IN (COALESCE(t.state, ''), COALESCE(s.state, ''))) GROUP BY f.bank, f.kind ORDER BY f.bank, f.kind")
 	if err != nil {
 		return nil, err
 	}
