@@ -18,7 +18,6 @@ type circumstances struct {
 	changes  []sqldb.Event // of the program's versions and settings, the newest first
 	outages  []Outage      // of the last days
 	backlog  time.Time     // when the oldest entry came that waits for a verdict; zero: none does
-	hidden   int           // judged credits that are not shown since their lot is sealed, as far as a band needs it
 }
 
 // recently is how far back an outage or a change of the program can be the reason of a trouble.
@@ -35,11 +34,7 @@ func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c c
 	if c.outages, err = OutagesSince(ctx, k.db, c.now.Add(-recently)); err != nil {
 		return c, err
 	}
-	if c.backlog, err = bank.WaitingSince(ctx, k.db); err != nil {
-		return c, err
-	}
-	c.hidden, err = sqldb.Value[int](ctx, k.db, "SELECT COUNT(*) FROM (SELECT m.entry_id FROM lots AS t JOIN bids AS b ON b.lot_id = t.id JOIN matches AS m ON m.bid_id = b.id "+
-		"WHERE t.state = 'ANNOUNCED' LIMIT 10) AS h")
+	c.backlog, err = bank.WaitingSince(ctx, k.db)
 	return c, err
 }
 
