@@ -22,6 +22,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/incident"
 	"depositd/platform/people"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -37,6 +38,7 @@ type Desks struct {
 	Refund    *refund.Desk
 	People    *people.Desk
 	Incident  *incident.Desk
+	Webhook   *webhook.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -72,7 +74,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Webhook == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {

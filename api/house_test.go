@@ -30,6 +30,7 @@ import (
 	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -95,8 +96,10 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	incidents, hooks := incident.NewDesk(h.db, plan, incident.ByBoth), webhook.NewDesk(h.db, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall", Drills: true}}}, plan)
+	incidents.Join(hooks.Queue)
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incident.NewDesk(h.db, plan, incident.ByBoth), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incidents, Webhook: hooks, People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,6 @@ type Incident struct {
 	LevelName          string          `json:"level_name"`
 	SuggestedLevel     string          `json:"suggested_level"`
 	SuggestedLevelName string          `json:"suggested_level_name"`
-	SuggestedWhy       string          `json:"suggested_why"`
 	FaultSide          incident.Side   `json:"fault_side"`
 	FaultSideName      string          `json:"fault_side_name"`
 	State              incident.State  `json:"state"`
@@ -70,7 +69,7 @@ func incidentOf(i *incident.Incident, p *incident.Plan, lot string) Incident {
 	}
 	return Incident{ID: i.ID, Number: i.Name(), Drill: i.Drill, Scenario: i.Scenario, ScenarioName: name, Branch: i.Branch, Code: i.Code, Source: i.Source, SourceName: i.Source.Chinese(),
 		Bank: i.Bank, ParentAccount: i.ParentAccount, Lot: lot, Department: i.Department, Title: i.Title, Detail: i.Detail, Scope: i.Scope, ScopeName: i.Scope.Chinese(),
-		Level: i.Level, LevelName: p.LevelName(i.Level), SuggestedLevel: i.Suggested, SuggestedLevelName: p.LevelName(i.Suggested), SuggestedWhy: i.SuggestedWhy,
+		Level: i.Level, LevelName: p.LevelName(i.Level), SuggestedLevel: i.Suggested, SuggestedLevelName: p.LevelName(i.Suggested),
 		FaultSide: i.FaultSide, FaultSideName: i.FaultSide.Chinese(), State: i.State, StateName: i.State.Chinese(), Open: i.Open(), Version: i.Version, ReportedBy: i.ReportedBy,
 		BeganAt: inShanghai(i.BeganAt), ReportedAt: inShanghai(i.ReportedAt), ConfirmedAt: inShanghaiIf(i.ConfirmedAt), AssessedAt: inShanghaiIf(i.AssessedAt),
 		NoticeStartAt: inShanghaiIf(i.NoticeStartAt), PlanEndAt: inShanghaiIf(i.PlanEndAt), NoticeEndAt: inShanghaiIf(i.NoticeEndAt), ReviewedAt: inShanghaiIf(i.ReviewedAt),

@@ -118,7 +118,7 @@ func (s *server) signIncident(c *gin.Context) error {
 	if err := a.form.err(); err != nil {
 		return err
 	}
-	i, err := s.Incident.Sign(c.Request.Context(), a.by, w)
+	i, err := s.Incident.Declare(c.Request.Context(), a.by, w)
 	if err != nil {
 		return err
 	}

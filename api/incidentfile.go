@@ -127,7 +127,7 @@ func tookText(seconds int64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return (time.Duration(seconds) * time.Second).String()
+	return incident.Lasted(time.Duration(seconds) * time.Second)
 }
 
 // getIncidentPage is the incident as a page to print: a file that holds its own style, runs nothing and loads nothing.

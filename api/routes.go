@@ -85,6 +85,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/findings", readers, s.getFindings, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", []Role{people.FinanceMaker, people.FinanceChecker, people.Department}, s.moveFinding, jsonType, maxOrder, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/webhook-deliveries", []Role{people.ITOperator, people.Leader, people.Auditor}, s.getDeliveries, "", 0, shortly},
+		{"POST", "/v1/webhook-deliveries/:id/resend", []Role{people.ITOperator, people.Leader}, s.resendDelivery, jsonType, maxOrder, shortly},
 		{"GET", "/v1/pools", pools, s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},

@@ -64,6 +64,11 @@ var readings = []Reading{
 	{"c.id", "closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id AND s.state = 'COMPLETE'", []Invariant{
 		{"I42", "已关闭的日终有完整对账单", "c.state = 'CLOSED' AND s.id IS NULL"},
 	}},
+	{"i.id", "incidents AS i LEFT JOIN (SELECT incident_id, COUNT(*) AS n, MAX(seq) AS last FROM incident_timeline GROUP BY incident_id) AS t ON t.incident_id = i.id", []Invariant{
+		{"I61", "应急事件的时间线连续无缺", "COALESCE(t.n, 0) <> i.entries OR COALESCE(t.last, 0) <> i.entries"},
+		{"I62", "应急事件的阶段与是否结束一致", "i.closed_as <> CASE WHEN i.state IN ('RECOVERED','REVIEWED','DISMISSED') THEN i.id ELSE 0 END"},
+		{"I63", "已确认的应急事件有确认签署", "i.state NOT IN ('REPORTED','DISMISSED') AND NOT EXISTS (SELECT 1 FROM incident_signatures AS s WHERE s.incident_id = i.id AND s.act = 'confirm')"},
+	}},
 	{"g.entry_id", "sightings AS g LEFT JOIN entries AS e ON e.id = g.entry_id LEFT JOIN messages AS m ON m.id = g.file_id AND g.source = 'N' " +
 		"LEFT JOIN statements AS s ON s.id = g.file_id AND g.source = 'S'", []Invariant{
 		{"I43", "每处来源都有入账和原始报文或对账单", "e.id IS NULL OR m.id IS NULL AND s.id IS NULL"},

@@ -16,12 +16,16 @@ type circumstances struct {
 	clockOff time.Duration // the database's clock against this machine's
 	veil     Veil
 	changes  []sqldb.Event // of the program's versions and settings, the newest first
-	outages  []Outage      // of the last days
+	outages  []Outage      // of the last weeks
 	backlog  time.Time     // when the oldest entry came that waits for a verdict; zero: none does
 }
 
-// recently is how far back an outage or a change of the program can be the reason of a trouble.
-const recently = 7 * 24 * time.Hour
+// How far back a change of the program can be the reason of a trouble, and how long an outage is told of: until the lots that were
+// paid for in it are opened, so that what came back can be told.
+const (
+	recently   = 7 * 24 * time.Hour
+	outageTold = 31 * 24 * time.Hour
+)
 
 func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c circumstances, err error) {
 	c.now, c.clockOff = k.db.Now(), clockOff
@@ -31,7 +35,7 @@ func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c c
 	if c.changes, err = programChanges(ctx, k.db); err != nil {
 		return c, err
 	}
-	if c.outages, err = OutagesSince(ctx, k.db, c.now.Add(-recently)); err != nil {
+	if c.outages, err = OutagesSince(ctx, k.db, c.now.Add(-outageTold)); err != nil {
 		return c, err
 	}
 	c.backlog, err = bank.WaitingSince(ctx, k.db)

@@ -92,14 +92,14 @@ func (f *pushFacts) refused(since time.Time) map[bank.Rejection]int {
 }
 
 // stopped says whether the bank has ceased to push: so long a silence does not come by chance, or it is odd and the bank
-// itself says that it has booked more, or cannot be reached. A bank that has told of all numbers, and nothing new, is not
+// itself says that it has booked more, by a call or by its statement, or cannot be reached. A bank that has told of all numbers, and nothing new, is not
 // silent: nothing was paid.
 func (f *pushFacts) stopped() bool {
 	chance := f.silence()
 	switch {
 	case chance > oddSilence:
 		return false
-	case len(f.recent) > 0, f.link != nil && f.link.Outcome != bank.CallDone:
+	case len(f.recent) > 0, f.link != nil && f.link.Outcome != bank.CallDone, slices.ContainsFunc(f.missing, func(l missingLine) bool { return l.Day >= deposit.DayOf(f.last) }):
 		return true
 	case f.pulled.Complete && f.link != nil:
 		return false

@@ -42,8 +42,12 @@ func (d *Desk) recogniseAll(ctx context.Context, by string, waiting []bank.Entry
 	if !slices.ContainsFunc(d.banks.All(), (*bank.Bank).Pays) {
 		return 0, nil
 	}
-	for i := range waiting {
-		e := &waiting[i]
+	told, err := asStated(ctx, d.db, waiting)
+	if err != nil {
+		return 0, err
+	}
+	for i := range told {
+		e := &told[i]
 		if b, err := d.banks.Bank(e.Bank); err != nil || !b.Pays() || e.Direction != bank.Credit || e.Reversal == bank.Reverses || !mayBeReturn(e) {
 			continue
 		}
@@ -56,6 +60,22 @@ func (d *Desk) recogniseAll(ctx context.Context, by string, waiting []bank.Entry
 		}
 	}
 	return found, nil
+}
+
+// asStated gives entries with what the statement says of those that it calls returned: a notice that came first may have had no
+// words for it.
+func asStated(ctx context.Context, r sqldb.Reader, waiting []bank.Entry) ([]bank.Entry, error) {
+	told, keys, at := slices.Clone(waiting), make([]sqldb.ID, len(waiting)), make(map[sqldb.ID]int, len(waiting))
+	for i := range told {
+		keys[i], at[told[i].ID] = told[i].ID, i
+	}
+	differ, err := bank.ConflictsOf(ctx, r, keys)
+	for i := range differ {
+		if e := &told[at[differ[i].EntryID]]; differ[i].StatedReturned() {
+			e.Returned, e.Remark = true, e.Remark+" "+differ[i].Remark()
+		}
+	}
+	return told, err
 }
 
 // mayBeReturn sorts out nearly all credits without a question to the database.

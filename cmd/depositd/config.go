@@ -28,6 +28,7 @@ type Settings struct {
 	RefundCooling    string   `name:"refund-cooling" default:"24h" placeholder:"DURATION" help:"收款账户变更批准后须等待多久才能付款"`
 	Plan             string   `name:"plan" placeholder:"FILE" help:"应急预案；缺省为程序自带的聊公共资源〔2020〕4号"`
 	PlanAuthority    string   `name:"plan-authority" default:"both" placeholder:"both|2.2|3.1" help:"预案 2.2 与 3.1 规定的签署人不一致时：都要签，或以其一为准"`
+	Webhooks         string   `name:"webhooks" placeholder:"FILE" help:"应急事件外发通知的接收方；缺省不外发"`
 	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
 	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
 	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`

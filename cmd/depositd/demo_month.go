@@ -25,6 +25,7 @@ type demoMonth struct {
 	counts  map[string]int // lots by prefix
 	credits [2]int         // of the last day
 	steps   []demoStep
+	back    *demoBack
 }
 
 // demoStep is one thing that happens.
@@ -80,6 +81,7 @@ func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
 	m.fillLastDay()
 	m.fates()
 	m.nights()
+	m.payBack()
 	slices.SortStableFunc(m.steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
 	return m
 }

@@ -211,7 +211,7 @@ func (s *incidentSignCmd) Run(ctx context.Context, c *call) error {
 		return err
 	}
 	return s.act(ctx, c, func(a *app, r *incident.Record) error {
-		_, err := a.incident.Sign(ctx, c.author(), incident.Declaration{Incident: r.ID, Version: r.Version, Act: incident.Act(s.Act), Office: s.As, Text: s.Text, Level: s.Level, At: at})
+		_, err := a.incident.Declare(ctx, c.author(), incident.Declaration{Incident: r.ID, Version: r.Version, Act: incident.Act(s.Act), Office: s.As, Text: s.Text, Level: s.Level, At: at})
 		return err
 	})
 }

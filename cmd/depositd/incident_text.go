@@ -13,7 +13,7 @@ import (
 func printIncident(w io.Writer, r *incident.Record) {
 	s := r.Plan.Scenario(r.Scenario)
 	fmt.Fprintf(w, "%s  %s %s\n%s（%s，%s 上报）\n", r.Name(), s.ID, s.Name, r.Title, r.ReportedBy, deposit.Wall(r.ReportedAt))
-	fmt.Fprintf(w, "状态：%s    级别：%s    建议：%s（%s）\n", r.State.Chinese(), r.Plan.LevelName(r.Level), r.Plan.LevelName(r.Suggestion.Level), r.Suggestion.Why)
+	fmt.Fprintf(w, "状态：%s    级别：%s    建议：%s（%s）\n", r.State.Chinese(), r.Plan.LevelName(r.Level), suggestedName(r), r.Suggestion.Why)
 	if !r.Suggestion.Next.IsZero() && r.Open() {
 		fmt.Fprintf(w, "若持续至 %s 之后，级别将变化\n", deposit.Wall(r.Suggestion.Next))
 	}
@@ -40,6 +40,13 @@ func printIncident(w io.Writer, r *incident.Record) {
 		}
 		fmt.Fprintf(w, "%s  %s  %s  %s\n", deposit.Wall(e.At), pad(e.Kind.Chinese(), 8), who, e.Text)
 	}
+}
+
+func suggestedName(r *incident.Record) string {
+	if r.Suggestion.Gap {
+		return "预案没有规定"
+	}
+	return r.Plan.LevelName(r.Suggestion.Level)
 }
 
 func printList(w io.Writer, label string, texts []string) {
@@ -80,7 +87,7 @@ func leftText(c *incident.Countdown, now time.Time) string {
 	case c.Passed(now):
 		return "已超过 " + deposit.Wall(c.Until)
 	}
-	return fmt.Sprintf("剩 %s，至 %s", c.Until.Sub(now).Truncate(time.Second), deposit.Wall(c.Until))
+	return fmt.Sprintf("剩 %s，至 %s", incident.Lasted(c.Until.Sub(now)), deposit.Wall(c.Until))
 }
 
 func printSteps(w io.Writer, r *incident.Record, s *incident.Scenario) {

@@ -47,6 +47,7 @@ type program struct {
 	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
 	User     userCmd     `cmd:"" help:"用户：首任管理员、增加、申请角色、停用、启用、重置、列表"`
 	Token    tokenCmd    `cmd:"" help:"程序接口的令牌：增加、吊销、列表"`
+	Webhook  webhookCmd  `cmd:"" help:"应急事件的外发通知：清单、重发、试发"`
 	Incident incidentCmd `cmd:"" help:"应急事件与演练：清单、登记、签署、步骤"`
 	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`

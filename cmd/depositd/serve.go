@@ -121,6 +121,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	if !a.simulated {
 		start("heart", func(ctx context.Context) error { a.beatAlways(ctx); return nil })
 	}
+	start("webhooks", func(ctx context.Context) error { a.tellAlways(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -136,7 +137,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Webhook: a.webhook, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
 		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
 }
 

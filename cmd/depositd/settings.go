@@ -29,6 +29,7 @@ type config struct {
 	refundLimits     refund.Limits
 	planFile         string // "" is the program's own
 	planAuthority    incident.Authority
+	webhooksFile     string // "" tells nobody
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -48,7 +49,7 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), webhooksFile: s.Webhooks, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
 		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {

@@ -35,7 +35,7 @@ type calm struct {
 	*testing.T
 	*demoMonth
 	p      *player
-	sends  [2]banksim.Send // that work
+	sends  [3]banksim.Send // that work
 	opened []incident.Incident
 	rounds int
 }
@@ -45,23 +45,12 @@ func newCalm(t *testing.T) *calm {
 	p := &player{clock: &demoClock{}, client: &http.Client{}}
 	c := &calm{T: t, p: p, demoMonth: newCalmMonth(7, mostDays, p)}
 	folder := sqldbtest.InMemory(t)
-	key, err := writeDemoBanks(folder)
+	key, err := writeDemoBanks(folder, "127.0.0.1:1")
 	c.must(err)
 	p.keys[1] = key
 	p.clock.advance(c.clock(0, "00:00:00"))
-	call := &call{settings: &Settings{DB: sqldb.FileURL(filepath.Join(folder, "deposit.db")), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
-		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h",
-		PlanAuthority: "both"},
-		getenv: func(string) string { return "" }, now: p.clock.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
-	p.app, err = call.open(t.Context(), brought)
-	c.must(err)
-	t.Cleanup(func() { _ = p.app.db.Close() })
-	c.must(p.letIn(t.Context(), p.app))
-	handler, err := api.New(p.app.desks(prometheus.NewRegistry()))
-	c.must(err)
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	p.base = server.URL
+	p.app, p.base = openQuietly(t, folder, p.clock.now)
+	p.client = visit(t, p.app.db)
 	for i := range demoBanks {
 		b, err := p.app.banks.Bank(demoBanks[i].code)
 		c.must(err)
@@ -71,6 +60,29 @@ func newCalm(t *testing.T) *calm {
 		p.sends[i] = c.sends[i]
 	}
 	return c
+}
+
+// openQuietly opens the app on a folder with its banks.yaml, and serves its API: no job runs but when a test says so.
+func openQuietly(t *testing.T, folder string, now func() time.Time) (*app, string) {
+	t.Helper()
+	c := &call{settings: &Settings{DB: sqldb.FileURL(filepath.Join(folder, "deposit.db")), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
+		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
+		getenv: func(string) string { return "" }, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+	a, err := c.open(t.Context(), brought)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.db.Close() })
+	if err := a.letIn(); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := api.New(a.desks(prometheus.NewRegistry()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return a, server.URL
 }
 
 func (c *calm) must(err error) {
@@ -180,30 +192,40 @@ func (c *calm) holds(want []wanted) {
 
 func (c *calm) says(id sqldb.ID, w wanted) {
 	c.Helper()
-	i, err := incident.ByID(c.Context(), c.p.app.db, id)
-	c.must(err)
-	if i.FaultSide != w.side || i.Branch != w.branch {
-		c.Errorf("%s %s: branch %q, side %q %+v; want %q, %q", i.Number, i.Code, i.Branch, i.FaultSide, i.Fault(), w.branch, w.side)
+	told := w.holds(c.T, c.p.app, id)
+	for _, lot := range c.lots {
+		for _, b := range lot.bids {
+			if strings.Contains(told, b.Name) || strings.Contains(told, b.Account) {
+				c.Errorf("%s tells of the payer %s", w.code, b.Name)
+			}
+		}
 	}
-	exhibits, err := incident.Exhibits(c.Context(), c.p.app.db, id)
-	c.must(err)
+}
+
+// holds compares an incident with what it has to say, and gives all that it says.
+func (w *wanted) holds(t *testing.T, a *app, id sqldb.ID) (told string) {
+	t.Helper()
+	i, err := incident.ByID(t.Context(), a.db, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.FaultSide != w.side || i.Branch != w.branch || i.Scenario != w.scenario || i.Code != w.code || i.Subject != w.subject {
+		t.Errorf("%s %s %s: branch %q, side %q %+v; want %+v", i.Scenario, i.Code, i.Subject, i.Branch, i.FaultSide, i.Fault(), w)
+	}
+	exhibits, err := incident.Exhibits(t.Context(), a.db, id)
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := map[string]string{}
 	for _, e := range exhibits {
 		all[e.Step] += e.Text
 	}
 	for step, text := range w.says {
 		if !strings.Contains(all[w.scenario+"/"+step], text) {
-			c.Errorf("%s %s, step %s does not say %q:\n%s", i.Number, i.Code, step, text, all[w.scenario+"/"+step])
+			t.Errorf("%s, step %s does not say %q:\n%s", i.Code, step, text, all[w.scenario+"/"+step])
 		}
 	}
-	told := i.Title + i.Detail + fmt.Sprint(all)
-	for _, lot := range c.lots {
-		for _, b := range lot.bids {
-			if strings.Contains(told, b.Name) || strings.Contains(told, b.Account) {
-				c.Errorf("%s tells of the payer %s", i.Code, b.Name)
-			}
-		}
-	}
+	return i.Title + i.Detail + fmt.Sprint(i.Fault(), all)
 }
 
 // The days of the month on which something goes wrong; until then all goes well, and between them.
@@ -289,7 +311,7 @@ func (c *calm) paysAstray() wanted {
 // goesDeaf: the service is away for an hour and a half; the banks push again what it did not take.
 func (c *calm) goesDeaf() wanted {
 	beat := func(ctx context.Context) { c.beat(ctx, false) }
-	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [2]banksim.Send{dead, dead} })
+	c.onDay(deafDay, "09:00:00", func(ctx context.Context) { beat(ctx); c.p.sends = [3]banksim.Send{dead, dead, dead} })
 	c.onDay(deafDay, "10:31:00", func(ctx context.Context) { c.p.sends = c.sends; beat(ctx) })
 	return wanted{"5.1.1", "1", reconcile.SignOutage, string(c.days[deafDay]) + " 09:00:00", incident.SideOurs,
 		map[string]string{"1/1": "1 小时 31 分钟", "1/2": "100 分钟以内", "1/4": "请 鲁西示例银行、示例开放银行 补推"}}

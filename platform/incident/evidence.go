@@ -196,9 +196,7 @@ func (e *Evidence) whole() whole {
 	if e.Kind == AsNumbers {
 		w.body, _ = json.Marshal(e.Numbers) // strings: never fails
 	}
-	if w.body == nil {
-		w.body = []byte{}
-	}
+	w.body = notNull(w.body)
 	sum := sha256.Sum256(w.body)
 	w.Size, w.SHA256 = int64(len(w.body)), hex.EncodeToString(sum[:])
 	if w.Key == "" {

@@ -53,13 +53,45 @@ func TestTwoSignAtOnce(t *testing.T) {
 			failed := make([]error, 2)
 			for n, office := range []string{"it_dept_head", "working_group"} {
 				both.Go(func() {
-					_, failed[n] = h.Sign(ctx, office, incident.Declaration{Incident: i.ID, Version: i.Version, Act: incident.Confirm, Office: office, Text: "同意"})
+					_, failed[n] = h.Declare(ctx, office, incident.Declaration{Incident: i.ID, Version: i.Version, Act: incident.Confirm, Office: office, Text: "同意"})
 				})
 			}
 			both.Wait()
 			if got := h.read(i.ID); got.State != incident.Confirmed || errors.Join(failed...) != nil {
 				t.Fatalf("both have signed, and it is %s (%v)", got.State, failed)
 			}
+		}
+	})
+}
+
+// Of detectors on several replicas that see the same at once one opens the incident.
+func TestSeenAtOnce(t *testing.T) {
+	eachHouse(t, incident.ByBoth, func(t *testing.T, h *house) {
+		other := incident.NewDesk(h.again(), h.Plan(), incident.ByBoth)
+		var all sync.WaitGroup
+		opened := make([]int, 8)
+		for n := range opened {
+			desk := h.Desk
+			if n%2 == 1 {
+				desk = other
+			}
+			all.Go(func() {
+				fresh, err := desk.Observe(ctx, "watch", []incident.Sign{exhausted(night), failedBatch("PC-1")})
+				if err != nil {
+					t.Error(err)
+				}
+				opened[n] = len(fresh)
+			})
+		}
+		all.Wait()
+		page, _, err := h.List(ctx, incident.Query{})
+		h.ok(err)
+		sum := 0
+		for _, n := range opened {
+			sum += n
+		}
+		if len(page) != 2 || sum != 2 {
+			t.Errorf("%d incidents were opened, %d stand", sum, len(page))
 		}
 	})
 }

@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,10 +16,11 @@ import (
 type house struct {
 	*incident.Desk
 	t       *testing.T
+	url     string
 	db      *sqldb.DB
 	now     time.Time
 	changes []incident.Change // of the last commit
-	told    int               // how often somebody was told after a commit
+	told    atomic.Int64      // how often somebody was told after a commit
 }
 
 var ctx = context.Background()
@@ -39,14 +41,14 @@ func local(t *testing.T) *house {
 
 func newHouse(t *testing.T, url string, authority incident.Authority) *house {
 	t.Helper()
-	h := &house{t: t, now: night}
+	h := &house{t: t, url: url, now: night}
 	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 	h.Desk = incident.NewDesk(h.db, plan(t), authority)
 	h.Join(func(_ context.Context, _ *sqldb.Tx, c incident.Change) error {
 		h.changes = append(h.changes, c)
 		return nil
 	})
-	h.OnChange(func() { h.told++ })
+	h.OnChange(func() { h.told.Add(1) })
 	return h
 }
 
@@ -58,6 +60,12 @@ func plan(t *testing.T) *incident.Plan {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// again is another replica's connection to the same database.
+func (h *house) again() *sqldb.DB {
+	h.t.Helper()
+	return sqldbtest.Open(h.t, h.url, func() time.Time { return h.now })
 }
 
 func (h *house) ok(err error) {

@@ -65,7 +65,7 @@ func (p *Plan) Suggest(s Scope, began, now time.Time) Suggestion {
 		switch {
 		case t == nil:
 		case now.After(begins) || t.Limit == "":
-			found.Level, found.Why = id, fmt.Sprintf("%s，已持续 %s，符合“%s”", s.Chinese(), lasted(now.Sub(began)), p.condition(t))
+			found.Level, found.Why = id, fmt.Sprintf("%s，已持续 %s，符合“%s”", s.Chinese(), Lasted(now.Sub(began)), p.condition(t))
 			return found
 		case found.Next.IsZero() || begins.Before(found.Next):
 			found.Next = begins
@@ -99,7 +99,7 @@ func (p *Plan) condition(t *Trigger) string {
 
 // gap tells why no level fits: the whole system that is down for two to four hours stands in none (ambiguity A3).
 func (p *Plan) gap(s Scope, since, next time.Duration) string {
-	why := fmt.Sprintf("%s，已持续 %s，尚未超过 %s：预案对此没有规定级别", s.Chinese(), lasted(since), lasted(next))
+	why := fmt.Sprintf("%s，已持续 %s，尚未超过 %s：预案对此没有规定级别", s.Chinese(), Lasted(since), Lasted(next))
 	if s != Whole {
 		return why
 	}
@@ -122,8 +122,8 @@ const (
 	mostLimit = 366 * 24 * time.Hour
 )
 
-// lasted prints a time for people: 3 小时 20 分钟.
-func lasted(d time.Duration) string {
+// Lasted prints a time for people: 3 小时 20 分钟.
+func Lasted(d time.Duration) string {
 	hours, minutes := int(d/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
 	case hours >= 48:

@@ -95,7 +95,7 @@ func TestEveryActInEveryStateAsEveryOffice(t *testing.T) {
 			i := h.in(state)
 			for _, one := range h.Plan().Offices() {
 				tried++
-				_, err := h.Sign(ctx, "某人", incident.Declaration{Incident: i.ID, Version: i.Version, Act: act, Office: one.ID, Text: "同意", Level: "level_2"})
+				_, err := h.Declare(ctx, "某人", incident.Declaration{Incident: i.ID, Version: i.Version, Act: act, Office: one.ID, Text: "同意", Level: "level_2"})
 				switch taken := slices.Contains(may[act], one.ID); {
 				case taken != (err == nil):
 					t.Errorf("%s in %s as %s: %v", act, state, one.ID, err)
@@ -150,7 +150,7 @@ func (h *house) in(state incident.State) incident.Incident {
 func (h *house) sign(i incident.Incident, act incident.Act, offices ...string) incident.Incident {
 	h.t.Helper()
 	for _, office := range offices {
-		next, err := h.Sign(ctx, "某"+office, incident.Declaration{Incident: i.ID, Version: i.Version, Act: act, Office: office, Text: "同意", Level: "level_1"})
+		next, err := h.Declare(ctx, "某"+office, incident.Declaration{Incident: i.ID, Version: i.Version, Act: act, Office: office, Text: "同意", Level: "level_1"})
 		h.ok(err)
 		i = next
 	}

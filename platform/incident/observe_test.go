@@ -33,8 +33,8 @@ func TestOneIncidentForASign(t *testing.T) {
 		if got := h.kinds(opened[0].ID); !slices.Equal(got, want) {
 			t.Errorf("the timeline has %v", got)
 		}
-		if len(h.changes) != len(want) || h.told != 1 {
-			t.Errorf("%d changes were handed on, %d tellings", len(h.changes), h.told)
+		if len(h.changes) != len(want) || h.told.Load() != 1 {
+			t.Errorf("%d changes were handed on, %d tellings", len(h.changes), h.told.Load())
 		}
 		h.pass(time.Minute)
 		s.Evidence[0].Numbers[0].Value = "3"
@@ -91,7 +91,7 @@ func TestDismissedStaysDismissed(t *testing.T) {
 		}
 		i := h.changes[0].Incident
 		h.pass(time.Minute)
-		_, err := h.Sign(ctx, "张工", incident.Declaration{Incident: i.ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "计划内切换"})
+		_, err := h.Declare(ctx, "张工", incident.Declaration{Incident: i.ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "计划内切换"})
 		h.ok(err)
 		if see(exhausted(night)) != 0 || see(exhausted(time.Time{})) != 0 {
 			t.Error("what was dismissed was opened again")
@@ -100,7 +100,7 @@ func TestDismissedStaysDismissed(t *testing.T) {
 			t.Error("what began anew was not opened")
 		}
 		second := h.changes[len(h.changes)-1].Incident
-		_, err = h.Sign(ctx, "张工", incident.Declaration{Incident: second.ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "计划内切换"})
+		_, err = h.Declare(ctx, "张工", incident.Declaration{Incident: second.ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "计划内切换"})
 		h.ok(err)
 		h.ok(h.Gone(ctx, "watch", second.Key()))
 		if see(exhausted(night)) != 1 {
@@ -125,7 +125,7 @@ func TestFreeze(t *testing.T) {
 		if len(frozen) != 1 || frozen[0].Reference != "YJ-2026-0001" || frozen[0].ParentAccount != "3705018860000000123" || frozen[0].Cause != platform.ByIncident {
 			t.Fatalf("frozen are %+v", frozen)
 		}
-		_, err = h.Sign(ctx, "张工", incident.Declaration{Incident: opened[0].ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "误报"})
+		_, err = h.Declare(ctx, "张工", incident.Declaration{Incident: opened[0].ID, Version: 1, Act: incident.Dismiss, Office: "it_dept_head", Text: "误报"})
 		h.ok(err)
 		if frozen, err = platform.Freezes(ctx, h.db); err != nil || len(frozen) != 0 {
 			t.Errorf("after its end frozen are %+v, %v", frozen, err)

@@ -147,9 +147,7 @@ func (d *Desk) insert(ctx context.Context, tx *sqldb.Tx, i *Incident, office str
 	if i.BeganAt.IsZero() || i.BeganAt.After(i.ReportedAt) {
 		i.BeganAt = i.ReportedAt
 	}
-	if i.fault == nil {
-		i.fault = []byte{}
-	}
+	i.fault = notNull(i.fault)
 	suggested := d.plan.Suggest(i.Scope, i.BeganAt, tx.Now)
 	i.Suggested, i.SuggestedWhy = suggested.Level, clip(suggested.Why, mostWhy)
 	if err := incidents.Insert(ctx, tx, *i); err != nil {
@@ -170,6 +168,14 @@ func (d *Desk) insert(ctx context.Context, tx *sqldb.Tx, i *Incident, office str
 		return err
 	}
 	return d.freeze(ctx, tx, i)
+}
+
+// notNull is a column's empty bytes, which one engine gives back as none.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 const numberPrefix = "YJ-"

@@ -129,6 +129,9 @@ func (d *Desk) MoveAction(ctx context.Context, by, office string, m Action, act 
 		if err != nil {
 			return err
 		}
+		if a.Version == m.Version+1 && a.Outcome == m.Outcome && leadsTo(ActionMoves, act, a.State) {
+			return nil // said again
+		}
 		next, err := ActionMoves.Next(a.State, act)
 		if err != nil {
 			return err
@@ -155,12 +158,16 @@ func (d *Desk) MoveAction(ctx context.Context, by, office string, m Action, act 
 	return a, err
 }
 
-// Note adds a person's words to the timeline.
+// Note adds a person's words to the timeline. The same words of the same person are there once.
 func (d *Desk) Note(ctx context.Context, by, office string, incident sqldb.ID, text string) error {
 	if err := checkText("text", &text, mostText, true); err != nil {
 		return err
 	}
 	return d.act(ctx, by, office, incident, func(tx *sqldb.Tx, i *Incident, _ *Plan) error {
+		before, err := timeline.All(ctx, tx, "WHERE incident_id = ? AND kind = ? AND person = ? AND text = ? ORDER BY seq", i.ID, EntryNote, by, text)
+		if err != nil || len(before) > 0 {
+			return err
+		}
 		return d.tell(ctx, tx, i, Entry{Kind: EntryNote, Office: office, Text: text})
 	})
 }

@@ -79,7 +79,7 @@ func (h *house) finish(i incident.Incident, started bool) {
 	h.t.Helper()
 	h.pass(30 * time.Minute)
 	if started {
-		_, err := h.Sign(ctx, "某组", incident.Declaration{Incident: i.ID, Version: i.Version, Act: incident.Recover, Office: "working_group", Text: "恢复"})
+		_, err := h.Declare(ctx, "某组", incident.Declaration{Incident: i.ID, Version: i.Version, Act: incident.Recover, Office: "working_group", Text: "恢复"})
 		h.refused("plan_not_ended", err)
 		i = h.sign(i, incident.End, "leading_group")
 	}
@@ -156,7 +156,7 @@ func TestSignatures(t *testing.T) {
 			if w.Text == "" {
 				w.Text = "同意"
 			}
-			next, err := h.Sign(ctx, by, w)
+			next, err := h.Declare(ctx, by, w)
 			if err == nil {
 				i = next
 			}

@@ -44,10 +44,10 @@ type Declaration struct {
 	Level    string    // of Grade
 }
 
-// Sign takes a person's signature. The act is done once every office that the plan names has signed it, each by another person:
+// Declare takes a person's signature; the same one again changes nothing. The act is done once every office that the plan names has signed it, each by another person:
 // Denied "office_may_not", "same_person"; Conflict "state_forbids", "already_signed", "level_missing", "plan_not_ended",
 // "steps_open", "changed_meanwhile".
-func (d *Desk) Sign(ctx context.Context, by string, w Declaration) (i Incident, err error) {
+func (d *Desk) Declare(ctx context.Context, by string, w Declaration) (i Incident, err error) {
 	if err := checkText("text", &w.Text, mostText, true); err != nil {
 		return i, err
 	}
@@ -55,6 +55,10 @@ func (d *Desk) Sign(ctx context.Context, by string, w Declaration) (i Incident, 
 		return i, deposit.Refuse(deposit.Invalid, "act_unknown", "没有这种签署：", w.Act)
 	}
 	err = d.act(ctx, by, w.Office, w.Incident, func(tx *sqldb.Tx, now *Incident, p *Plan) error {
+		if again, err := now.signedBefore(ctx, tx, &w); err != nil || again {
+			i = *now
+			return err
+		}
 		if now.Version != w.Version {
 			return errChanged()
 		}
@@ -72,6 +76,16 @@ func (d *Desk) Sign(ctx context.Context, by string, w Declaration) (i Incident, 
 	return i, err
 }
 
+// signedBefore says whether the same person has signed the same, in the same words, as one does who got no answer.
+func (i *Incident) signedBefore(ctx context.Context, tx *sqldb.Tx, w *Declaration) (bool, error) {
+	level := i.Level
+	if w.Act == Grade {
+		level = w.Level
+	}
+	given, err := signatures.All(ctx, tx, "WHERE incident_id = ? AND act = ? AND level = ? AND person = ? AND office = ? AND text = ? ORDER BY id", i.ID, w.Act, level, tx.By, w.Office, w.Text)
+	return len(given) > 0 && level == i.Level, err
+}
+
 // may refuses an act whose time has not come, whatever the signer.
 func (d *Desk) may(ctx context.Context, r sqldb.Reader, i *Incident, p *Plan, w *Declaration) error {
 	if err := i.allows(w.Act); err != nil {
@@ -84,7 +98,7 @@ func (d *Desk) may(ctx context.Context, r sqldb.Reader, i *Incident, p *Plan, w 
 		return deposit.Refuse(deposit.Conflict, "level_missing", "请先定级（建议：", p.LevelName(i.Suggested), "；", i.SuggestedWhy, "）")
 	case w.At.Before(i.lastTime()):
 		return deposit.Refuse(deposit.Invalid, "time_order", "时间不能早于上一阶段的 ", deposit.Wall(i.lastTime()))
-	case w.Act == Recover && i.State == Activated && i.PlanEndAt.IsZero():
+	case w.Act == Recover && i.unended():
 		return deposit.Refuse(deposit.Conflict, "plan_not_ended", "预案尚未宣布结束，请先由", p.Names(p.Signers(d.authority, End, i.Level)), "宣布结束")
 	case w.Act == Review:
 		return p.walked(ctx, r, i)
@@ -111,6 +125,9 @@ func (i *Incident) allows(a Act) error {
 	}
 	return nil
 }
+
+// unended says that the plan was started and nobody has declared its end.
+func (i *Incident) unended() bool { return i.State == Activated && i.PlanEndAt.IsZero() }
 
 // lastTime is the latest of the times that the phases so far have.
 func (i *Incident) lastTime() time.Time {
@@ -297,7 +314,7 @@ func (d *Desk) pending(i *Incident, p *Plan, given []Signature) (open []Pending)
 		if i.allows(act) != nil {
 			continue
 		}
-		if i.Level == "" && act != Grade && act != Dismiss {
+		if i.Level == "" && act != Grade && act != Dismiss || act == Recover && i.unended() {
 			continue
 		}
 		one := Pending{Act: act}

@@ -135,6 +135,9 @@ func (d *Desk) MoveStep(ctx context.Context, by, office string, a StepAct) (s St
 		if i.State == Reviewed || i.State == Dismissed {
 			return errClosed(i)
 		}
+		if s.Version == a.Version+1 && s.Person == by && s.Text == a.Text && leadsTo(StepMoves, a.Act, s.State) {
+			return nil // said again
+		}
 		next, err := StepMoves.Next(s.State, a.Act)
 		if err != nil {
 			return err
@@ -153,13 +156,23 @@ func (d *Desk) MoveStep(ctx context.Context, by, office string, a StepAct) (s St
 	return s, err
 }
 
+// leadsTo says whether an act leads to a state from anywhere.
+func leadsTo(m deposit.Machine, act, state string) bool {
+	for _, acts := range m {
+		if acts[act] == state {
+			return true
+		}
+	}
+	return false
+}
+
 func describeStep(s *StepState) string {
 	text := "步骤 " + s.Step + " " + stepNames[s.State]
 	if s.Text != "" {
 		text += "：" + s.Text
 	}
 	if s.State == StepDone {
-		text += fmt.Sprintf("（用时 %s）", lasted(s.Used(s.EndedAt)))
+		text += fmt.Sprintf("（用时 %s）", Lasted(s.Used(s.EndedAt)))
 	}
 	return text
 }
