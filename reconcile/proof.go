@@ -34,10 +34,10 @@ func (v Veil) Count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// When is an instant for people, the day alone while moments are secret: it would tell when somebody paid.
+// When is an instant for people; while moments are secret not even its day is told: it would tell when somebody paid.
 func (v Veil) When(t time.Time) string {
 	if v.Hides() {
-		return string(deposit.DayOf(t))
+		return "开标前不公开"
 	}
 	return deposit.Wall(t)
 }

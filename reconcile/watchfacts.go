@@ -20,7 +20,6 @@ type circumstances struct {
 	rights   []sqldb.Event // changes of who may do what, the newest first; read once something stands
 	outages  []Outage      // of the last weeks
 	backlog  time.Time     // when the oldest entry came that waits for a verdict; zero: none does
-	hidden   int           // judged credits that are not shown since their lot is sealed, as far as a band needs it
 }
 
 // How far back a change of the program can be the reason of a trouble, and how long an outage is told of: until the lots that were
@@ -41,11 +40,7 @@ func (k *Keeper) circumstances(ctx context.Context, clockOff time.Duration) (c c
 	if c.outages, err = OutagesSince(ctx, k.db, c.now.Add(-outageTold)); err != nil {
 		return c, err
 	}
-	if c.backlog, err = bank.WaitingSince(ctx, k.db); err != nil {
-		return c, err
-	}
-	c.hidden, err = sqldb.Value[int](ctx, k.db, "SELECT COUNT(*) FROM (SELECT m.entry_id FROM lots AS t JOIN bids AS b ON b.lot_id = t.id JOIN matches AS m ON m.bid_id = b.id "+
-		"WHERE t.state = 'ANNOUNCED' LIMIT 10) AS h")
+	c.backlog, err = bank.WaitingSince(ctx, k.db)
 	return c, err
 }
 

@@ -150,7 +150,7 @@ func (f *pushFacts) notPushedSign(unpushed []missingLine) incident.Sign {
 	f.provePushing(&p, unpushed)
 	f.proveTaking(&p)
 	p.know("2.3", f.changesText(began)...)
-	p.know("2.3", f.hiddenText())
+	p.know("2.3", hiddenText())
 	s.Evidence = Exhibits(s.Scenario, s.Branch, p)
 	return s
 }
@@ -210,10 +210,10 @@ func (f *pushFacts) provePushing(p *proofs, unpushed []missingLine) {
 	if len(serials) > 0 {
 		p.know("2.1", "对账单有而从未推送（已开标标段）："+Listed(serials))
 	}
-	if f.atCap {
+	if f.atCap && !f.veil.Hides() {
 		p.know("2.1", "最近一日通知笔数恰为整百整千，疑似银行截断")
 	}
-	if n := len(f.spread); n > 0 {
+	if n := len(f.spread); n > 0 && !f.veil.Hides() {
 		p.know("2.1", fmt.Sprint("从入账到通知：一半在 ", lasting(f.spread[n/2]), " 内，99% 在 ", lasting(f.spread[(n*99-1)/100]), " 内"))
 	}
 	p.know("2.1", f.linkText(), f.recoveredText())
@@ -225,7 +225,10 @@ func (f *pushFacts) provePushing(p *proofs, unpushed []missingLine) {
 
 // spanText says for which time the bank has to push again.
 func (f *pushFacts) spanText(unpushed []missingLine) string {
-	if f.stopped() {
+	switch {
+	case f.veil.Hides():
+		return "近 7 日"
+	case f.stopped():
 		return string(deposit.DayOf(f.last)) + " 至 " + string(deposit.DayOf(f.now))
 	}
 	var days []string
@@ -339,7 +342,8 @@ func (c *circumstances) clockText() string {
 	return "本机与数据库时钟一致"
 }
 
-// hiddenText says whether money is here and not shown because its lot is sealed: nothing is wrong with that.
-func (c *circumstances) hiddenText() string {
-	return "已到账但因未开标而不显示的：" + band(c.hidden) + " 笔（全部未开标标段合计），属正常封存"
+// hiddenText says that money may be here and not shown because its lot is sealed: nothing is wrong with that. How much there is
+// is not told, not even in bands: it would be how many have paid.
+func hiddenText() string {
+	return "已到账但因未开标而不显示的入账，开标前不公开，属正常封存"
 }

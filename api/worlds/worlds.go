@@ -157,11 +157,10 @@ func (w *World) Copy(t testing.TB, from, to string) *World {
 	return c
 }
 
-func fen(yuan string) deposit.Fen {
+func (w *World) fen(yuan string) deposit.Fen {
+	w.t.Helper()
 	f, err := deposit.ParseYuan(yuan)
-	if err != nil {
-		panic(err)
-	}
+	w.must(err)
 	return f
 }
 
@@ -169,7 +168,7 @@ func (w *World) lot(number, amount, opens string) {
 	w.t.Helper()
 	at, err := deposit.ParseWall(opens)
 	w.must(err)
-	_, _, err = w.Platform.PutLot(context.Background(), "platform", platform.LotOrder{Number: number, Department: departments[number], Deposit: fen(amount), OpensAt: at})
+	_, _, err = w.Platform.PutLot(context.Background(), "platform", platform.LotOrder{Number: number, Department: departments[number], Deposit: w.fen(amount), OpensAt: at})
 	w.must(err)
 }
 
@@ -203,7 +202,7 @@ func (w *World) happens(kind platform.EventKind, lot, bidder string) {
 // pays books a credit, and pushes its notice unless the bank forgets to.
 func (w *World) pays(serial, number, payer, amount string, pushed bool) {
 	w.t.Helper()
-	e := bank.Entry{Bank: "line", ParentAccount: Parent, BookingDate: deposit.DayOf(w.Now()), Serial: serial, Direction: bank.Credit, SubAccount: number, Amount: fen(amount),
+	e := bank.Entry{Bank: "line", ParentAccount: Parent, BookingDate: deposit.DayOf(w.Now()), Serial: serial, Direction: bank.Credit, SubAccount: number, Amount: w.fen(amount),
 		BookedAt: w.Now(), PayerName: payer, PayerKey: deposit.NameKey(payer), PayerAccount: account(payer), PayerBank: "聊城农商银行", PayerBankCode: "402471000009"}
 	w.booked[e.BookingDate] = append(w.booked[e.BookingDate], e)
 	if !pushed {
