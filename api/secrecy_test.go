@@ -79,7 +79,7 @@ func openCentre(t *testing.T, w *worlds.World, leak func(*centre, []Route) []Rou
 	t.Helper()
 	c := &centre{World: w, t: t, metrics: prometheus.NewRegistry(), log: &locked{}}
 	var err error
-	c.server, err = newServer(Desks{DB: w.DB, Banks: w.Banks, Bank: w.Bank, Platform: w.Platform, Reconcile: w.Reconcile, Keeper: w.Keeper, Refund: w.Refund, People: peopletest.Desk(t, w.DB), Incident: w.Incident,
+	c.server, err = newServer(Desks{DB: w.DB, Banks: w.Banks, Bank: w.Bank, Platform: w.Platform, Reconcile: w.Reconcile, Keeper: w.Keeper, Refund: w.Refund, People: peopletest.Desk(t, w.DB), Incident: w.Incident, Webhook: w.Webhook,
 		Judge: func() {}, Log: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})), Metrics: c.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +114,8 @@ func (c *centre) asked(n int, who onlooker, p probe) seen {
 	request := httptest.NewRequest(p.method, p.target, strings.NewReader(p.body))
 	request.RemoteAddr = "127.0.0.1:1"
 	request.Header.Set("Content-Type", jsonType)
+	request.Header.Set(idempotencyKey, fmt.Sprintf("two-worlds-%08d", n))
+	request.Header.Set("If-Match", `"1"`)
 	if who.cookie != "" {
 		request.AddCookie(&http.Cookie{Name: cookieName, Value: who.cookie})
 	}
@@ -380,14 +382,17 @@ func allProbes(t *testing.T, all []*worlds.World, own []string) (probes []probe)
 
 // anyBody is what is sent to a key that nothing is known of.
 var anyBody = map[string]string{
-	"POST /v1/findings/:id/moves":            `{"act":"explain","version":1,"note":"核对"}`,
-	"POST /v1/refunds/:id/moves":             `{"act":"cancel","version":1,"note":"核对"}`,
-	"POST /v1/refund-batches/:id/check":      `{"version":1,"digest":"x","count":1,"total":"1.00"}`,
-	"POST /v1/refund-batches/:id/release":    `{"version":1,"digest":"x","count":1,"total":"1.00"}`,
-	"POST /v1/refund-batches/:id/take-out":   `{"version":1,"lines":["0000000000002"],"note":"核对"}`,
-	"POST /v1/refund-dispositions/:id/moves": `{"act":"approve","version":1,"note":"核对"}`,
-	"POST /v1/payee-changes/:id/moves":       `{"act":"review","version":1,"note":"核对"}`,
-	"POST /v1/refund-freezes/:id/lift":       `{"version":1,"note":"核对"}`,
+	"POST /v1/findings/:id/moves":            `{"act":"explain","note":"核对"}`,
+	"POST /v1/refunds/:id/moves":             `{"act":"cancel","note":"核对"}`,
+	"POST /v1/refund-batches/:id/check":      `{"digest":"x","count":1,"total":"1.00"}`,
+	"POST /v1/refund-batches/:id/release":    `{"digest":"x","count":1,"total":"1.00"}`,
+	"POST /v1/refund-batches/:id/take-out":   `{"lines":["0000000000002"],"note":"核对"}`,
+	"POST /v1/refund-dispositions/:id/moves": `{"act":"approve","note":"核对"}`,
+	"POST /v1/payee-changes/:id/moves":       `{"act":"review","note":"核对"}`,
+	"POST /v1/credits/:id/reveal":            `{"reason":"核对"}`,
+	"POST /v1/refunds/:id/reveal":            `{"reason":"核对"}`,
+	"POST /v1/payee-changes/:id/reveal":      `{"reason":"核对"}`,
+	"POST /v1/refund-freezes/:id/lift":       `{"note":"核对"}`,
 }
 
 func probesByRoute(w *worlds.World) map[string][]probe {
@@ -417,11 +422,14 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 	open := "entries WHERE booking_date < '2026-06-12'"
 	firstOpen := w.OpenKeys("SELECT id FROM " + open + " ORDER BY id LIMIT 1")[0].String()
 	return map[string][]probe{
-		"GET /v1/reports/:day":        at("/v1/reports/2026-06-09", "/v1/reports/2026-06-10", "/v1/reports/2026-06-11", "/v1/reports/2026-06-15", "/v1/reports/2026-06-16", "/v1/reports/2026-06-17"),
-		"GET /v1/findings":            at("/v1/findings", "/v1/findings?limit=1", "/v1/findings?day=2026-06-16", "/v1/findings?code=WRONG_SUB_ACCOUNT", "/v1/findings?code=THIRD_PARTY_PAYER", "/v1/findings?state=OPEN&department=建设工程科", "/v1/findings?bank=line"),
-		"GET /v1/credits/:id":         each("/v1/credits/", open, ""),
-		"POST /v1/findings/:id/moves": nil,
-		"GET /v1/pools":               at("/v1/pools"),
+		"GET /v1/reports/:day":              at("/v1/reports/2026-06-09", "/v1/reports/2026-06-10", "/v1/reports/2026-06-11", "/v1/reports/2026-06-15", "/v1/reports/2026-06-16", "/v1/reports/2026-06-17"),
+		"GET /v1/findings":                  at("/v1/findings", "/v1/findings?limit=1", "/v1/findings?day=2026-06-16", "/v1/findings?code=WRONG_SUB_ACCOUNT", "/v1/findings?code=THIRD_PARTY_PAYER", "/v1/findings?state=OPEN&department=建设工程科", "/v1/findings?bank=line"),
+		"GET /v1/credits/:id":               each("/v1/credits/", open, ""),
+		"POST /v1/credits/:id/reveal":       nil,
+		"POST /v1/refunds/:id/reveal":       nil,
+		"POST /v1/payee-changes/:id/reveal": nil,
+		"POST /v1/findings/:id/moves":       nil,
+		"GET /v1/pools":                     at("/v1/pools"),
 		"GET /v1/sub-accounts/:number/diagnosis": at("/v1/sub-accounts/p1-0/diagnosis", "/v1/sub-accounts/s0-0/diagnosis", "/v1/sub-accounts/s1-1/diagnosis?bank=line", "/v1/sub-accounts/none/diagnosis?bank=line",
 			"/v1/sub-accounts/"+worlds.Parent+"-0000/diagnosis", "/v1/sub-accounts/"+worlds.Parent+"-0007/diagnosis?bank=line", "/v1/sub-accounts/"+worlds.Parent+"-0123/diagnosis"),
 		"POST /v1/session":                             nil, // attempts are counted; nothing of money is read
@@ -432,6 +440,12 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"POST /v1/session/password":                    nil, // the onlooker's own
 		"POST /v1/session/factor":                      nil,
 		"POST /v1/session/factor/confirm":              nil,
+		"GET /v1/departments":                          at("/v1/departments"),
+		"POST /v1/departments":                         post("/v1/departments", `{"name":""}`),
+		"GET /v1/webhook-deliveries":                   at("/v1/webhook-deliveries"),
+		"POST /v1/webhook-deliveries/:id/resend":       nil,
+		"GET /v1/docs":                                 at("/v1/docs"),
+		"GET /v1/docs.css":                             at("/v1/docs.css"),
 		"GET /v1/users":                                at("/v1/users"),
 		"POST /v1/users":                               post("/v1/users", `{"name":""}`),
 		"POST /v1/users/:id/roles":                     nil,
