@@ -98,7 +98,7 @@ func (w *World) Seed(a, b uint64) {
 func (w *World) key() sqldb.ID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return sqldb.ID(w.keys.Uint64()>>1 | 1) //nolint:gosec // 63 bits
+	return sqldb.ID(w.keys.Uint64()>>1 | 1)
 }
 
 func (w *World) must(err error) {
@@ -140,9 +140,9 @@ func Open(t testing.TB, file string) *World {
 // Copy makes another world of one whose database is closed, with the clock and the books that it was left with.
 func (w *World) Copy(t testing.TB, from, to string) *World {
 	t.Helper()
-	content, err := os.ReadFile(from) //nolint:gosec // the test's own file
+	content, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, content, 0o600) //nolint:gosec // the test's own file
+		err = os.WriteFile(to, content, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
