@@ -79,7 +79,7 @@ func openCentre(t *testing.T, w *worlds.World, leak func(*centre, []Route) []Rou
 	t.Helper()
 	c := &centre{World: w, t: t, metrics: prometheus.NewRegistry(), log: &locked{}}
 	var err error
-	c.server, err = newServer(Desks{DB: w.DB, Banks: w.Banks, Bank: w.Bank, Platform: w.Platform, Reconcile: w.Reconcile, Keeper: w.Keeper, Refund: w.Refund, People: peopletest.Desk(t, w.DB), Incident: w.Incident,
+	c.server, err = newServer(Desks{DB: w.DB, Banks: w.Banks, Bank: w.Bank, Platform: w.Platform, Reconcile: w.Reconcile, Keeper: w.Keeper, Refund: w.Refund, People: peopletest.Desk(t, w.DB), Incident: w.Incident, Webhook: w.Webhook,
 		Judge: func() {}, Log: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})), Metrics: c.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -461,10 +461,12 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"POST /v1/incidents/:id/actions/:action/moves": post("/v1/incidents/0000000000002/actions/0000000000002/moves", `{}`),
 		"POST /v1/incidents/:id/notes":                 nil,
 
-		"GET /v1/openapi.yaml": at("/v1/openapi.yaml"),
-		"GET /livez":           at("/livez"),
-		"GET /readyz":          at("/readyz"),
-		"GET /version":         at("/version"),
+		"GET /v1/webhook-deliveries":             at("/v1/webhook-deliveries"),
+		"POST /v1/webhook-deliveries/:id/resend": nil,
+		"GET /v1/openapi.yaml":                   at("/v1/openapi.yaml"),
+		"GET /livez":                             at("/livez"),
+		"GET /readyz":                            at("/readyz"),
+		"GET /version":                           at("/version"),
 
 		"GET /v1/refund-lists":                   at("/v1/refund-lists", "/v1/refund-lists?limit=1", "/v1/refund-lists?department=综合科"),
 		"GET /v1/refund-lists/template.xlsx":     nil, // the same file for everybody; its bytes hold the time of zipping

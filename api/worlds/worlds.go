@@ -19,6 +19,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -59,6 +60,7 @@ type World struct {
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
 	Incident  *incident.Desk
+	Webhook   *webhook.Desk
 
 	mu   sync.Mutex
 	now  time.Time
@@ -130,6 +132,8 @@ func Open(t testing.TB, file string) *World {
 	plan, err := incident.ParsePlan(incident.DefaultPlan)
 	w.must(err)
 	w.Incident = incident.NewDesk(w.DB, plan, incident.ByBoth)
+	w.Webhook = webhook.NewDesk(w.DB, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall"}}}, plan)
+	w.Incident.Join(w.Webhook.Queue)
 	w.Refund = refund.NewDesk(w.DB, w.Banks, rules, refund.DefaultLimits)
 	w.Reconcile.Join(w.Refund.Beside())
 	w.Keeper, err = reconcile.NewKeeper(w.DB, w.Banks, w.Bank, w.Platform, func() string { return w.key().String() })
