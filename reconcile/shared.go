@@ -94,6 +94,6 @@ func sharedFinding(lot platform.Lot, same []sharer) Finding {
 		names = append(names, s.bidder)
 	}
 	detail := fmt.Sprintf("同一付款账户为 %d 个投标人缴纳：%s", len(same), strings.Join(names, "、"))
-	return Finding{Subject: sqldb.ID(key.Sum64()>>1 | 1), Code: SharedPayer, Reasons: string(SharedPayer), Day: deposit.DayOf(lot.OpensAt), //nolint:gosec // 63 bits
+	return Finding{Subject: sqldb.ID(key.Sum64()>>1 | 1), Code: SharedPayer, Reasons: string(SharedPayer), Day: deposit.DayOf(lot.OpensAt),
 		LotID: lot.ID, Department: lot.Department, Detail: string([]rune(detail)[:min(len([]rune(detail)), 400)])}
 }

@@ -19,6 +19,7 @@ import (
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -59,6 +60,7 @@ type World struct {
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
 	Incident  *incident.Desk
+	Webhook   *webhook.Desk
 
 	mu   sync.Mutex
 	now  time.Time
@@ -98,7 +100,7 @@ func (w *World) Seed(a, b uint64) {
 func (w *World) key() sqldb.ID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return sqldb.ID(w.keys.Uint64()>>1 | 1) //nolint:gosec // 63 bits
+	return sqldb.ID(w.keys.Uint64()>>1 | 1)
 }
 
 func (w *World) must(err error) {
@@ -130,6 +132,8 @@ func Open(t testing.TB, file string) *World {
 	plan, err := incident.ParsePlan(incident.DefaultPlan)
 	w.must(err)
 	w.Incident = incident.NewDesk(w.DB, plan, incident.ByBoth)
+	w.Webhook = webhook.NewDesk(w.DB, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall"}}}, plan)
+	w.Incident.Join(w.Webhook.Queue)
 	w.Refund = refund.NewDesk(w.DB, w.Banks, rules, refund.DefaultLimits)
 	w.Reconcile.Join(w.Refund.Beside())
 	w.Keeper, err = reconcile.NewKeeper(w.DB, w.Banks, w.Bank, w.Platform, func() string { return w.key().String() })
@@ -140,9 +144,9 @@ func Open(t testing.TB, file string) *World {
 // Copy makes another world of one whose database is closed, with the clock and the books that it was left with.
 func (w *World) Copy(t testing.TB, from, to string) *World {
 	t.Helper()
-	content, err := os.ReadFile(from) //nolint:gosec // the test's own file
+	content, err := os.ReadFile(from)
 	if err == nil {
-		err = os.WriteFile(to, content, 0o600) //nolint:gosec // the test's own file
+		err = os.WriteFile(to, content, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func (m *demoMonth) payBack() {
 	lot := m.lot(&departments[0], m.last-5, "09:30:00")
 	m.lots = m.lots[:len(m.lots)-1] // its numbers are not the platform's
 	lot.name, lot.deposit, lot.basic, lot.single, lot.announced = "湖南路雨污分流改造工程施工", 800_000_00, false, false, m.clock(m.last-8, "09:05:00")
-	m.back = &demoBack{lot: lot, list: refund.ListOrder{Department: lot.department.name, Reference: "JS-2026-031", Note: "未中标人退还"}}
+	m.back = &demoBack{lot: lot, list: refund.ListOrder{Eyes: deposit.SightOfAll(), Department: lot.department.name, Reference: "JS-2026-031", Note: "未中标人退还"}}
 	m.at(m.clock(0, "07:30:00"), m.play.openCalledBank)
 	m.at(lot.announced, func(ctx context.Context) error { return m.play.putLot(ctx, lot) })
 	for i := range len(paymentFates) + 1 {

@@ -55,6 +55,9 @@ var printed = map[string][]string{
 	"token list":          {""},
 	"token add":           nil,
 	"token revoke":        nil,
+	"webhook list":        {""},
+	"webhook resend":      nil, // sends again what was told before
+	"webhook test":        nil,
 	"config plan":         {""},
 	"version":             nil,
 	"migrate":             nil,

@@ -40,13 +40,13 @@ type keys struct {
 
 func (k *keys) next() ID {
 	if k.window == 0 {
-		k.window = uint64(k.draw())>>1&^(1<<windowBits-1) + 1<<windowBits //nolint:gosec // never negative
+		k.window = uint64(k.draw())>>1&^(1<<windowBits-1) + 1<<windowBits
 		for i := range k.rounds {
-			k.rounds[i] = uint64(k.draw()) //nolint:gosec // never negative
+			k.rounds[i] = uint64(k.draw())
 		}
 	}
 	k.made++
-	return ID(k.window + scatter(k.made, &k.rounds)) //nolint:gosec // below 2^63
+	return ID(k.window + scatter(k.made, &k.rounds))
 }
 
 // scatter is a permutation of the window (a Feistel network), so that no key comes twice.
