@@ -475,12 +475,10 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"POST /v1/incidents/:id/actions/:action/moves": post("/v1/incidents/0000000000002/actions/0000000000002/moves", `{}`),
 		"POST /v1/incidents/:id/notes":                 nil,
 
-		"GET /v1/webhook-deliveries":             at("/v1/webhook-deliveries"),
-		"POST /v1/webhook-deliveries/:id/resend": nil,
-		"GET /v1/openapi.yaml":                   at("/v1/openapi.yaml"),
-		"GET /livez":                             at("/livez"),
-		"GET /readyz":                            at("/readyz"),
-		"GET /version":                           at("/version"),
+		"GET /v1/openapi.yaml": at("/v1/openapi.yaml"),
+		"GET /livez":           at("/livez"),
+		"GET /readyz":          at("/readyz"),
+		"GET /version":         at("/version"),
 
 		"GET /v1/refund-lists":                   at("/v1/refund-lists", "/v1/refund-lists?limit=1", "/v1/refund-lists?department=综合科"),
 		"GET /v1/refund-lists/template.xlsx":     nil, // the same file for everybody; its bytes hold the time of zipping

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
 )
@@ -31,8 +32,9 @@ type astray struct {
 }
 
 // watchLots looks for deposits that came late or to a wrong number (plan 4.6.2, case 1): an incident for each lot that is
-// opened; of the others watchSealed tells.
+// opened; of the others, and of money that is nobody's while a lot is sealed that it may be meant for, watchSealed tells.
 func (k *Keeper) watchLots(ctx context.Context, c circumstances) ([]incident.Sign, error) {
+	seen, args := platform.Seen("f.lot_id", "e.first_seen", deposit.SightOfAll())
 	all, err := sqldb.Select(ctx, k.db, func(a *astray) []any {
 		return []any{&a.LotID, &a.Lot, &a.Department, sqldb.Wall(&a.OpensAt), sqldb.Wall(&a.OpenedAt), &a.Code, &a.Bank, &a.SubAccount, &a.Serial, sqldb.Wall(&a.BookedAt), sqldb.Wall(&a.SeenAt),
 			&a.Meant, &a.Opened, &a.Held, &a.Stated, &a.Shared}
@@ -41,7 +43,7 @@ func (k *Keeper) watchLots(ctx context.Context, c circumstances) ([]incident.Sig
 		"CASE WHEN EXISTS (SELECT 1 FROM sightings AS g WHERE g.entry_id = e.id AND g.source = 'S') THEN 1 ELSE 0 END, CASE WHEN l.numbering = 'PER_LOT' THEN 1 ELSE 0 END "+
 		"FROM findings AS f JOIN entries AS e ON e.id = f.subject LEFT JOIN bids AS b ON b.id = f.suggested_bid LEFT JOIN lots AS s ON s.id = b.lot_id "+
 		"JOIN lots AS l ON l.id = CASE WHEN f.lot_id <> 0 THEN f.lot_id ELSE s.id END "+
-		"WHERE f.kind = 'CREDIT' AND f.state = 'OPEN' AND f.code IN "+astrayCodes+" ORDER BY l.number, e.booked_at, e.serial, f.id LIMIT ?", mostAstray)
+		"WHERE f.kind = 'CREDIT' AND f.state = 'OPEN' AND f.code IN "+astrayCodes+" AND "+seen+" ORDER BY l.number, e.booked_at, e.serial, f.id LIMIT ?", append(args, mostAstray)...)
 	if err != nil {
 		return nil, err
 	}
