@@ -17,10 +17,13 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"depositd/api/once"
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/incident"
 	"depositd/platform/people"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -35,6 +38,8 @@ type Desks struct {
 	Keeper    *reconcile.Keeper
 	Refund    *refund.Desk
 	People    *people.Desk
+	Incident  *incident.Desk
+	Webhook   *webhook.Desk
 	Judge     func() // tells whoever judges that there is work; never blocks
 	Tend      func() // tells whoever tends the pools that there may be work; never blocks; nil: nobody is told
 	Log       *slog.Logger
@@ -44,9 +49,11 @@ type Desks struct {
 	// Receive stores a message; nil: the bank's desk does. The benchmark measures the handler without storage by it.
 	Receive func(context.Context, bank.Message) (bank.Receipt, error)
 
-	TrustedProxies []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
-	MaxStatement   int64    // bytes of a statement file; 0: DefaultMaxStatement
-	Spool          string   // folder for files on their way in; "": the system's for temporary files
+	TrustedProxies   []string // CIDRs whose X-Forwarded-For is believed; nil: nobody's
+	MaxStatement     int64    // bytes of a statement file; 0: DefaultMaxStatement
+	ClientCertHeader string   // in which a trusted proxy hands on a bank's client certificate; "": none is believed
+	Rates            Rates    // how often callers may come; zero: as often as they like
+	Spool            string   // folder for files on their way in; "": the system's for temporary files
 }
 
 // DefaultMaxStatement is the largest statement file taken unless told otherwise: a million lines of the longest known
@@ -56,6 +63,9 @@ const DefaultMaxStatement = 512 << 20
 type server struct {
 	Desks
 	meters    *meters
+	once      *once.Desk
+	gate      *gate
+	samples   samples
 	foreign   *http.CrossOriginProtection
 	schemaFit atomic.Bool // it was right once; only a newer program changes it
 
@@ -74,7 +84,7 @@ func New(d Desks) (http.Handler, error) {
 }
 
 func newServer(d Desks) (*server, error) {
-	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Judge == nil || d.Log == nil {
+	if d.DB == nil || d.Banks == nil || d.Bank == nil || d.Platform == nil || d.Reconcile == nil || d.Keeper == nil || d.Refund == nil || d.People == nil || d.Incident == nil || d.Webhook == nil || d.Judge == nil || d.Log == nil {
 		return nil, errors.New("api: a desk is missing")
 	}
 	if d.MaxStatement == 0 {
@@ -83,7 +93,7 @@ func newServer(d Desks) (*server, error) {
 	if d.Tend == nil {
 		d.Tend = func() {}
 	}
-	s := &server{Desks: d, foreign: http.NewCrossOriginProtection()}
+	s := &server{Desks: d, once: once.NewDesk(d.DB), gate: newGate(d.Rates), foreign: http.NewCrossOriginProtection()}
 	var err error
 	if s.assets, err = newAssets(); err != nil {
 		return nil, err
@@ -109,7 +119,7 @@ func (s *server) mount(routes []Route) (http.Handler, error) {
 	if err := engine.SetTrustedProxies(s.TrustedProxies); err != nil {
 		return nil, err
 	}
-	engine.Use(s.open, s.observe, s.recover, s.refuseForeign)
+	engine.Use(s.open, s.observe, s.recover, s.limitRate, s.refuseForeign)
 	for _, r := range routes {
 		engine.Handle(r.Method, r.Path, s.serve(r))
 	}
@@ -125,18 +135,21 @@ func (s *server) mount(routes []Route) (http.Handler, error) {
 // requestID is the key under which gin keeps the request's id.
 const requestID = "request"
 
-// headers go out with every answer. None of them is a page, none is to be kept, framed or guessed at.
+// headers go out with every answer. None is to be kept, framed, guessed at or read by another site; a page may use a little more.
 var headers = map[string]string{
-	"Cache-Control":             "no-store",
-	"Content-Security-Policy":   "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-	"Referrer-Policy":           "no-referrer",
-	"Strict-Transport-Security": "max-age=31536000",
-	"X-Content-Type-Options":    "nosniff",
+	"Cache-Control":                "no-store",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+	"Content-Security-Policy":      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+	"Referrer-Policy":              "no-referrer",
+	"Strict-Transport-Security":    "max-age=31536000",
+	"X-Content-Type-Options":       "nosniff",
 }
 
 // open names the request. An id that the caller sent is not taken: it would stand in our logs.
 func (s *server) open(c *gin.Context) {
-	id := sqldb.NewID().String()
+	id := s.DB.NewID().String()
 	c.Set(requestID, id)
 	c.Header("X-Request-Id", id)
 	for name, value := range headers {
@@ -173,7 +186,11 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 			s.fail(c, err)
 			return
 		}
-		if err := r.Handle(c); err != nil {
+		handle := r.Handle
+		if r.onlyOnce() {
+			handle = func(c *gin.Context) error { return s.answerOnce(c, r) }
+		}
+		if err := handle(c); err != nil {
 			s.fail(c, err)
 		}
 	}

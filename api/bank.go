@@ -30,7 +30,14 @@ func (s *server) bankMessage(c *gin.Context) error {
 		return err
 	}
 	raw, broken := io.ReadAll(c.Request.Body)
-	m, err := b.Open(bank.Sealed{Header: c.GetHeader, Raw: raw, Source: bank.ByHTTP, At: s.DB.Now()})
+	e := s.envelope(c)
+	m, err := b.Open(bank.Sealed{Header: e.Header, Method: e.Method, Path: e.Path, Peer: e.Peer, Raw: raw, Source: bank.ByHTTP, At: e.At})
+	switch {
+	case isDoubt(err) && broken == nil:
+		return s.disbelieve(c, m, err)
+	case isDoubt(err):
+		return broken
+	}
 	if large := (*http.MaxBytesError)(nil); broken != nil && !errors.As(broken, &large) {
 		err = broken // whatever its beginning seems to say, it is not the whole message
 	}
@@ -66,12 +73,17 @@ func (s *server) receive(ctx context.Context, b *bank.Bank, m bank.Message) (ban
 	return s.Bank.Receive(ctx, m)
 }
 
+// bankOf is the bank of the address. Which banks there are is not told to strangers.
 func (s *server) bankOf(c *gin.Context) (*bank.Bank, error) {
 	code, err := param(c, "bank")
 	if err != nil {
 		return nil, err
 	}
-	return s.Banks.Bank(code)
+	b, err := s.Banks.Bank(code)
+	if err != nil && s.caller(c).Kind == Nobody {
+		return nil, s.disbelieve(c, bank.Message{}, err)
+	}
+	return b, err
 }
 
 // isRefusable says that the message itself is at fault: sent again it would fare no better.
@@ -83,7 +95,7 @@ func isRefusable(err error) bool {
 // middle of a message has sent it all the same.
 const keepTime = 5 * time.Second
 
-// refuseMessage keeps a message that is not believed or not understood, then says so. Where it cannot be kept, the bank
+// refuseMessage keeps a message that is not understood or did not come whole, then says so. Where it cannot be kept, the bank
 // is to send it again.
 func (s *server) refuseMessage(c *gin.Context, b *bank.Bank, m bank.Message, cause error) error {
 	code, _ := bank.Reason(cause)
@@ -99,6 +111,11 @@ func (s *server) refuseMessage(c *gin.Context, b *bank.Bank, m bank.Message, cau
 	}
 	if told.Status >= http.StatusInternalServerError {
 		return s.postpone(c, b, m, cause)
+	}
+	if code == bank.ReplayDiffers {
+		if err := s.Reconcile.MessageReused(ctx, b.Code, m.ExternalID); err != nil {
+			return s.postpone(c, b, m, err)
+		}
 	}
 	if b.Adapter.Answer == nil || !isRefusable(cause) || told.Status == http.StatusRequestEntityTooLarge {
 		return cause

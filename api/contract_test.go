@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/platform"
+	"depositd/platform/incident"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -90,13 +91,39 @@ func TestDocumentedRefundSets(t *testing.T) {
 		{"RefundState", func(w string) string { return refund.State(w).Chinese() }, len(refund.LineMoves)},
 		{"BatchState", refund.BatchStateName, len(refund.BatchMoves)},
 		{"DispositionState", func(w string) string { return dispositionStates[w] }, len(refund.DispositionMoves)},
-		{"PayeeChangeState", func(w string) string { return changeStates[w] }, len(refund.ChangeMoves)},
+		{"PayeeChangeState", func(w string) string { return refund.ChangeStates[w] }, len(refund.ChangeMoves)},
 		{"Cause", func(w string) string {
 			if !causes[w] {
 				return ""
 			}
 			return refund.Cause(w).Chinese()
 		}, len(causes)},
+	} {
+		words := document().Components.Schemas[set.schema].Value.Enum
+		for _, word := range words {
+			if set.name(word.(string)) == "" {
+				t.Errorf("the document's %s %s is none or has no name", set.schema, word)
+			}
+		}
+		if len(words) != set.size {
+			t.Errorf("%d of %s are documented, there are %d", len(words), set.schema, set.size)
+		}
+	}
+}
+
+// And those of the emergency plan, each with its name.
+func TestDocumentedIncidentSets(t *testing.T) {
+	for _, set := range []struct {
+		schema string
+		name   func(word string) string
+		size   int
+	}{
+		{"IncidentState", func(w string) string { return incident.State(w).Chinese() }, len(incident.Moves)},
+		{"IncidentAct", func(w string) string { return incident.Act(w).Chinese() }, len(incident.Acts())},
+		{"IncidentStepWord", incident.StepStateName, len(incident.StepMoves)},
+		{"IncidentActionState", incident.ActionStateName, len(incident.ActionMoves)},
+		{"FaultSide", func(w string) string { return incident.Side(w).Chinese() }, 5},
+		{"EntryKind", func(w string) string { return incident.EntryKind(w).Chinese() }, len(incident.EntryKinds())},
 	} {
 		words := document().Components.Schemas[set.schema].Value.Enum
 		for _, word := range words {

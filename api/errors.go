@@ -55,6 +55,8 @@ const statusGone = 499
 // retryAfter is when a caller may try again after a short outage: a database that restarts needs some seconds.
 const retryAfter = 5 * time.Second
 
+const changedMeanwhile = "已被他人修改，请刷新后重试"
+
 // statuses maps the kinds of refusal to HTTP. It is the only place that does.
 var statuses = map[deposit.Kind]int{
 	deposit.Internal:    http.StatusInternalServerError,
@@ -71,6 +73,7 @@ var codeStatuses = map[string]int{
 	"login_refused":     http.StatusUnauthorized,
 	"message_too_large": http.StatusRequestEntityTooLarge,
 	"cursor_malformed":  http.StatusBadRequest,
+	"batch_changed":     http.StatusPreconditionFailed, // its version or digest is not the one that was seen
 }
 
 // problemOf says what an error means to the asker.
@@ -112,7 +115,7 @@ func problemOfStorage(err error) *Problem {
 	case errors.Is(err, sqldb.ErrTaken): // a replica stored the same thing just now: the next try finds it there
 		return unavailable("stored_meanwhile", "同一内容正由另一请求写入，请稍后原样重发")
 	case errors.Is(err, sqldb.ErrStale):
-		return problem(http.StatusConflict, "changed_meanwhile", "已被他人修改，请刷新后重试")
+		return problem(http.StatusConflict, "changed_meanwhile", changedMeanwhile)
 	case errors.Is(err, sqldb.ErrNone):
 		return problem(http.StatusNotFound, "not_found", "没有这条记录，请核对编号")
 	case errors.Is(err, context.DeadlineExceeded):

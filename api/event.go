@@ -45,6 +45,9 @@ func (s *server) postEvent(c *gin.Context) error {
 		return err
 	}
 	known, err := s.Platform.Record(c.Request.Context(), author(c), order)
+	if deposit.AsRefusal(err).Code == "opening_early" { // somebody is in a hurry, or a clock is wrong
+		s.Log.Warn("an opening before its hour was refused", "request", c.GetString(requestID), "by", author(c))
+	}
 	if err != nil {
 		return inBody(err)
 	}

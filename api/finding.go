@@ -101,6 +101,7 @@ func (s *server) getFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, v.Version)
 	c.JSON(http.StatusOK, v)
 	return nil
 }
@@ -112,7 +113,7 @@ type FindingMoved struct {
 }
 
 // moveFinding lets a person confirm, explain, settle or reopen a finding; which acts there are, the machine knows.
-func (s *server) moveFinding(c *gin.Context) error {
+func (s *server) moveFinding(c *gin.Context, seen int64) error {
 	id, err := idParam(c)
 	if err != nil {
 		return err
@@ -121,7 +122,7 @@ func (s *server) moveFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	m := reconcile.FindingMove{ID: id, Act: f.text("act", mostNumber), Version: f.number("version"), Note: strings.TrimSpace(f.text("note", mostNote))}
+	m := reconcile.FindingMove{ID: id, Version: seen, Act: f.text("act", mostNumber), Note: strings.TrimSpace(f.text("note", mostNote))}
 	f.done()
 	if err := f.err(); err != nil {
 		return err
@@ -130,17 +131,18 @@ func (s *server) moveFinding(c *gin.Context) error {
 		return err
 	}
 	s.Judge() // a contradiction that is settled sets its credit free
-	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: m.Version + 1})
+	tag(c, seen+1)
+	c.JSON(http.StatusOK, FindingMoved{ID: id, Version: seen + 1})
 	return nil
 }
 
 // workOnFinding does one of the acts that are no move: comment, take, hand_over. It answers what the finding is then.
-func (s *server) workOnFinding(c *gin.Context) error {
+func (s *server) workOnFinding(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	w := workOf(f)
+	w := workOf(f, seen)
 	if err := f.err(); err != nil {
 		return err
 	}
@@ -151,6 +153,7 @@ func (s *server) workOnFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, v.Version)
 	c.JSON(http.StatusOK, v)
 	return nil
 }

@@ -24,15 +24,15 @@ type findingWork struct {
 	payeeBank, payeeBankCode string // where money goes back to, if the bank did not tell
 }
 
-// workOf reads an act. Every one but taking needs an opinion.
-func workOf(f *form) findingWork {
-	w := findingWork{act: f.act(findingActs), department: f.textIf("department", mostNumber),
+// workOf reads an act on the version that the person has seen, which a comment and a taking hold beyond. Every act but taking
+// needs an opinion.
+func workOf(f *form, seen int64) findingWork {
+	w := findingWork{act: f.act(findingActs), version: seen, department: f.textIf("department", mostNumber),
 		payeeBank: f.textIf("payee_bank", mostName), payeeBankCode: f.textIf("payee_bank_code", mostBankCode)}
 	if w.act == "take" || w.act == "comment" {
 		w.note = strings.TrimSpace(f.textIf("note", mostNote))
-		_, _ = f.take("version") // comments hold whatever else happens meanwhile
 	} else {
-		w.version, w.note = f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+		w.note = strings.TrimSpace(f.text("note", mostNote))
 	}
 	f.done()
 	return w

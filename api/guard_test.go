@@ -48,6 +48,9 @@ func TestHeaders(t *testing.T) {
 			if h.server.pageRoles[r.Path] != nil && name == "Content-Security-Policy" && got.Header().Get("Content-Type") == "text/html; charset=utf-8" && got.Code != http.StatusSeeOther {
 				want = pagePolicy
 			}
+			if name == "Content-Security-Policy" && got.Code == 200 && r.Path == "/v1/docs" {
+				want = docsPolicy
+			}
 			if got.Header().Get(name) != want {
 				t.Errorf("%s %s: %s is %q", r.Method, r.Path, name, got.Header().Get(name))
 			}
@@ -307,4 +310,12 @@ func TestNewNeedsDesks(t *testing.T) {
 	if _, err := New(d); err == nil {
 		t.Error("started with proxies that are no addresses")
 	}
+}
+
+// A packed body is refused unread: nobody knows how large it would be.
+func TestPackedBody(t *testing.T) {
+	h := local(t)
+	h.send("PUT", "/v1/lots/LC-1", []byte(lot), "Content-Type", jsonType, "Content-Encoding", "gzip").want(415, "content_encoding")
+	h.send("POST", "/v1/banks/line/messages", []byte(gNotice("1.00")), "Content-Encoding", "gzip").want(415, "content_encoding")
+	h.send("PUT", "/v1/lots/LC-1", []byte(lot), "Content-Type", jsonType, "Content-Encoding", "identity").want(201, "")
 }

@@ -27,8 +27,10 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -75,8 +77,14 @@ func each(t *testing.T, test func(t *testing.T, h *house)) {
 
 func newHouse(t *testing.T, url, banks string) *house {
 	t.Helper()
+	return houseOn(t, url, banks, sqldbtest.Open)
+}
+
+// houseOn is newHouse on a database that is opened in a way of its own.
+func houseOn(t *testing.T, url, banks string, open func(*testing.T, string, func() time.Time) *sqldb.DB) *house {
+	t.Helper()
 	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
-	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
+	h.db = open(t, url, func() time.Time { return h.now })
 	set, err := bank.ParseSet([]byte(banks), func(string) ([]byte, error) { return key, nil })
 	if err != nil {
 		t.Fatal(err)
@@ -85,13 +93,19 @@ func newHouse(t *testing.T, url, banks string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	if err != nil {
+		t.Fatal(err)
+	}
 	banksDesk, platformDesk := bank.NewDesk(h.db), platform.NewDesk(h.db)
 	keeper, err := reconcile.NewKeeper(h.db, set, banksDesk, platformDesk, func() string { return sqldb.NewID().String() })
 	if err != nil {
 		t.Fatal(err)
 	}
+	incidents, hooks := incident.NewDesk(h.db, plan, incident.ByBoth), webhook.NewDesk(h.db, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall", Drills: true}}}, plan)
+	incidents.Join(hooks.Queue)
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
-		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
+		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incidents, Webhook: hooks, People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -205,6 +219,9 @@ func (h *house) send(method, target string, body []byte, header ...string) *answ
 // held plays a request and holds both to the document.
 func (h *house) held(request *http.Request, body []byte) *answer {
 	h.t.Helper()
+	if request.Method == http.MethodPost && request.Header.Get(idempotencyKey) == "" {
+		request.Header.Set(idempotencyKey, "test-"+sqldb.NewID().String())
+	}
 	got := h.play(request)
 	if err := hold(request, body, got); err != nil {
 		h.t.Error(err)

@@ -110,7 +110,7 @@ func (s *server) getDiagnosis(c *gin.Context) error {
 	if err := onlyParameters(c, "bank"); err != nil {
 		return err
 	}
-	diagnosis, err := s.Keeper.Diagnose(c.Request.Context(), c.Query("bank"), number)
+	diagnosis, err := s.Keeper.Diagnose(c.Request.Context(), s.sight(c), c.Query("bank"), number)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ import (
 type meters struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+
+	unbelieved *prometheus.CounterVec
 }
 
 // newMeters registers the measures; cmd serves them on a listener of their own.
@@ -28,13 +30,15 @@ func (s *server) newMeters() (*meters, error) {
 			Help: "Requests answered, by route and status."}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "depositd_http_request_seconds",
 			Help: "How long requests took, by route.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"method", "route"}),
+		unbelieved: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "depositd_bank_messages_unbelieved_total",
+			Help: "Messages whose sender did not prove to be the bank, by the reason."}, []string{"reason"}),
 	}
 	if s.Metrics == nil {
 		return m, nil
 	}
 	backlog := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "depositd_judge_backlog_age_seconds",
-		Help: "How long the oldest of the entries judged next has waited for its verdict; -1 when the database does not answer."}, s.backlogSeconds)
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, backlog} {
+		Help: "How long the oldest of the entries judged next has waited for its verdict, once that is longer than it should; -1 when the database does not answer."}, s.backlogSeconds)
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.unbelieved, backlog} {
 		if err := s.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -52,11 +56,20 @@ func (s *server) backlogSeconds() float64 {
 	if err != nil {
 		return -1
 	}
+	if age < judgeBehind {
+		return 0 // else a scrape at the right moment would see a payment come
+	}
 	return age.Seconds()
 }
 
+// quiet are the ways in by which bids and payments come. What they bring is neither counted nor logged as long as it is taken:
+// how many there were, and when, would tell how many bidders there are (招标投标法 §22). What is refused or fails is.
+var quiet = []string{
+	"POST /v1/banks/:bank/messages", "POST /v1/bids", "POST /v1/bids/:id/sub-account", "GET /v1/bids/:id/status", "POST /v1/platform/sync", "POST /v1/platform/events",
+}
+
 // observe counts and logs each request when it is answered: the route's template and the status, never the query or the
-// body, which can hold names.
+// body, which can hold names, nor how long the answer is, which tells of what stands in it.
 func (s *server) observe(c *gin.Context) {
 	method, route := c.Request.Method, c.FullPath()
 	if route == "" {
@@ -65,13 +78,16 @@ func (s *server) observe(c *gin.Context) {
 	if !slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}, method) {
 		method = "other" // whoever asks must not choose our labels
 	}
-	timer := prometheus.NewTimer(s.meters.seconds.WithLabelValues(method, route))
+	began := time.Now()
 	c.Next()
-	took := timer.ObserveDuration()
-	status := c.Writer.Status()
+	took, status := time.Since(began), c.Writer.Status()
+	if status < http.StatusBadRequest && slices.Contains(quiet, method+" "+route) {
+		return
+	}
+	s.meters.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 	s.meters.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	s.Log.Info("request", "request", c.GetString(requestID), "method", method, "route", route, "status", status,
-		"bytes", max(0, c.Writer.Size()), "ms", took.Milliseconds(), "from", c.ClientIP())
+		"ms", took.Milliseconds(), "from", c.ClientIP())
 }
 
 // recover answers a panic as our fault. Of its value only the type is logged, unless the runtime made it: a value of

@@ -174,7 +174,7 @@ func (s *server) actOnFinding(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	w := workOf(f)
+	w := workOf(f, f.number("version"))
 	if err := f.err(); err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (s *server) pageNumbers(c *gin.Context) error {
 		return err
 	}
 	if p.Number != "" {
-		p.Diagnosis, err = s.Keeper.Diagnose(ctx, p.Bank, p.Number)
+		p.Diagnosis, err = s.Keeper.Diagnose(ctx, s.sight(c), p.Bank, p.Number)
 		switch {
 		case deposit.IsKind(err, deposit.NotFound), deposit.IsKind(err, deposit.Invalid):
 			p.Refusal = deposit.AsRefusal(err).Text

@@ -45,6 +45,7 @@ type Bid struct {
 // The most characters of what the platform says; the schema keeps no more.
 const (
 	mostNumber = 64
+	mostSigner = 80 // a person, or a department
 	mostName   = 200
 	mostNote   = 400
 	mostBank   = 32

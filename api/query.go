@@ -48,14 +48,17 @@ func limit(c *gin.Context) (int, error) {
 }
 
 // idParam is the key in the path.
-func idParam(c *gin.Context) (sqldb.ID, error) {
-	text, err := param(c, "id")
+func idParam(c *gin.Context) (sqldb.ID, error) { return keyParam(c, "id") }
+
+// keyParam is a key in the path under another name.
+func keyParam(c *gin.Context, name string) (sqldb.ID, error) {
+	text, err := param(c, name)
 	if err != nil {
 		return 0, err
 	}
 	id, err := sqldb.ParseID(text)
 	if err != nil || id == 0 {
-		return 0, badParameter("id", "id_malformed", "编号应为 13 位小写字母和数字")
+		return 0, badParameter(name, "id_malformed", "编号应为 13 位小写字母和数字")
 	}
 	return id, nil
 }

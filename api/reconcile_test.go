@@ -91,9 +91,9 @@ func TestMoveFinding(t *testing.T) {
 		f := page.Findings[0]
 		moves := "/v1/findings/" + f.ID.String() + "/moves"
 		say := func(act string, version int64) *answer {
-			return h.json("POST", moves, fmt.Sprintf(`{"act":%q,"version":%d,"note":"已与银行核实"}`, act, version))
+			return h.move(everybody, moves, version, fmt.Sprintf(`{"act":%q,"note":"已与银行核实"}`, act))
 		}
-		say("explain", f.Version+1).want(409, "changed_meanwhile")
+		say("explain", f.Version+1).want(412, "changed_meanwhile")
 		say("reopen", f.Version).want(409, "state_forbids")
 		say("burn", f.Version).want(422, "act_unknown")
 		var moved FindingMoved
@@ -101,13 +101,13 @@ func TestMoveFinding(t *testing.T) {
 		if moved.Version != f.Version+1 || moved.ID != f.ID {
 			t.Errorf("got %+v", moved)
 		}
-		say("explain", f.Version).want(409, "")
+		say("explain", f.Version).want(409, "state_forbids")
 		say("settle", moved.Version).want(200, "")
-		h.json("POST", moves, `{"act":"reopen","version":3,"note":" "}`).want(422, "note_required")
-		if got := h.json("POST", moves, `{"act":"reopen","version":"3"}`).want(400, "body_invalid").pointers(); got != "/version field_type, /note field_missing" {
+		h.move(everybody, moves, 3, `{"act":"reopen","note":" "}`).want(422, "note_required")
+		if got := h.move(everybody, moves, 3, `{"act":7}`).want(400, "body_invalid").pointers(); got != "/act field_type, /note field_missing" {
 			t.Error(got)
 		}
-		h.json("POST", "/v1/findings/0000000000002/moves", `{"act":"settle","version":1,"note":"x"}`).want(404, "")
+		h.move(everybody, "/v1/findings/0000000000002/moves", 1, `{"act":"settle","note":"x"}`).want(404, "")
 		h.get("/v1/findings?state=SETTLED").into(&page)
 		if len(page.Findings) != 1 {
 			t.Errorf("got %+v", page)

@@ -17,51 +17,51 @@ import (
 
 // Refund is one payment back. What does not apply is empty.
 type Refund struct {
-	ID               sqldb.ID       `json:"id"`     // empty in a dry run
-	Sealed           bool           `json:"sealed"` // its lot is sealed: rule, day and steps are told, no lot, name, account of the payer or amount
-	Serial           string         `json:"serial"`
-	List             sqldb.ID       `json:"list"`
-	ListNumber       string         `json:"list_number"`
-	Credit           sqldb.ID       `json:"credit"`
-	Bank             string         `json:"bank"`
-	ParentAccount    string         `json:"parent_account"`
-	SubAccount       string         `json:"sub_account"`
-	Lot              string         `json:"lot"`
-	Bidder           string         `json:"bidder"`
-	Department       string         `json:"department"`
-	Cause            refund.Cause   `json:"cause"`
-	CauseName        string         `json:"cause_name"`
-	Rule             string         `json:"rule"`
-	DueOn            string         `json:"due_on"`
-	Provisional      bool           `json:"provisional"`
-	DaysLeft         *int           `json:"days_left,omitempty"` // while it is on its way and a rule has a day for it
-	Amount           deposit.Fen    `json:"amount"`
-	InterestExpected deposit.Fen    `json:"interest_expected"`
-	InterestPaid     deposit.Fen    `json:"interest_paid"`
-	PayeeName        string         `json:"payee_name"`
-	PayeeAccount     string         `json:"payee_account"`
-	PayeeBank        string         `json:"payee_bank"`
-	PayeeBankCode    string         `json:"payee_bank_code"`
-	PayeeChange      sqldb.ID       `json:"payee_change"`
-	Channel          string         `json:"channel"`
-	Replaces         sqldb.ID       `json:"replaces"`
-	Batch            sqldb.ID       `json:"batch"`
-	BatchNumber      string         `json:"batch_number"`
-	Word             bank.PayStatus `json:"bank_word"` // of the bank's last answer
-	WordName         string         `json:"bank_word_name"`
-	Code             string         `json:"bank_code"`
-	Said             string         `json:"bank_said"`
-	PaymentSerial    string         `json:"payment_serial"` // the bank's, of the payment
-	Vouched          string         `json:"vouched"`
-	State            refund.State   `json:"state"`
-	StateName        string         `json:"state_name"`
-	WaitsFor         refund.Waiting `json:"waits_for"`
-	WaitsForName     string         `json:"waits_for_name"`
-	WaitsSince       *time.Time     `json:"waits_since,omitempty"`
-	Version          int64          `json:"version"`
-	MadeAt           time.Time      `json:"made_at"`
-	SentAt           *time.Time     `json:"sent_at,omitempty"`
-	AskedAt          *time.Time     `json:"asked_at,omitempty"`
+	ID               sqldb.ID        `json:"id"`     // empty in a dry run
+	Sealed           bool            `json:"sealed"` // its lot is sealed: rule, day and steps are told, no lot, name, account of the payer or amount
+	Serial           string          `json:"serial"`
+	List             sqldb.ID        `json:"list"`
+	ListNumber       string          `json:"list_number"`
+	Credit           sqldb.ID        `json:"credit"`
+	Bank             string          `json:"bank"`
+	ParentAccount    string          `json:"parent_account"`
+	SubAccount       string          `json:"sub_account"`
+	Lot              string          `json:"lot"`
+	Bidder           string          `json:"bidder"`
+	Department       string          `json:"department"`
+	Cause            refund.Cause    `json:"cause"`
+	CauseName        string          `json:"cause_name"`
+	Rule             string          `json:"rule"`
+	DueOn            string          `json:"due_on"`
+	Provisional      bool            `json:"provisional"`
+	DaysLeft         *int            `json:"days_left,omitempty"` // while it is on its way and a rule has a day for it
+	Amount           deposit.Fen     `json:"amount"`
+	InterestExpected deposit.Fen     `json:"interest_expected"`
+	InterestPaid     deposit.Fen     `json:"interest_paid"`
+	PayeeName        string          `json:"payee_name"`
+	PayeeAccount     deposit.Account `json:"payee_account"`
+	PayeeBank        string          `json:"payee_bank"`
+	PayeeBankCode    string          `json:"payee_bank_code"`
+	PayeeChange      sqldb.ID        `json:"payee_change"`
+	Channel          string          `json:"channel"`
+	Replaces         sqldb.ID        `json:"replaces"`
+	Batch            sqldb.ID        `json:"batch"`
+	BatchNumber      string          `json:"batch_number"`
+	Word             bank.PayStatus  `json:"bank_word"` // of the bank's last answer
+	WordName         string          `json:"bank_word_name"`
+	Code             string          `json:"bank_code"`
+	Said             string          `json:"bank_said"`
+	PaymentSerial    string          `json:"payment_serial"` // the bank's, of the payment
+	Vouched          string          `json:"vouched"`
+	State            refund.State    `json:"state"`
+	StateName        string          `json:"state_name"`
+	WaitsFor         refund.Waiting  `json:"waits_for"`
+	WaitsForName     string          `json:"waits_for_name"`
+	WaitsSince       *time.Time      `json:"waits_since,omitempty"`
+	Version          int64           `json:"version"`
+	MadeAt           time.Time       `json:"made_at"`
+	SentAt           *time.Time      `json:"sent_at,omitempty"`
+	AskedAt          *time.Time      `json:"asked_at,omitempty"`
 }
 
 // refundOf tells a line with its context.
@@ -69,7 +69,7 @@ func refundOf(l *refund.LineView, today deposit.Day) Refund {
 	waits := l.WaitsFor()
 	r := Refund{ID: l.ID, Sealed: l.Sealed, Serial: l.Serial, List: l.ListID, ListNumber: l.List, Credit: l.EntryID, Bank: l.Bank, ParentAccount: l.ParentAccount, SubAccount: l.SubAccount,
 		Lot: l.Lot, Bidder: l.Bidder, Department: l.Department, Cause: l.Cause, CauseName: l.Cause.Chinese(), Rule: l.Rule, DueOn: l.DueOn, Provisional: l.Provisional,
-		Amount: l.Amount, InterestExpected: l.InterestExpected, InterestPaid: l.InterestPaid, PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount, PayeeBank: l.PayeeBank,
+		Amount: l.Amount, InterestExpected: l.InterestExpected, InterestPaid: l.InterestPaid, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank,
 		PayeeBankCode: l.PayeeBankCode, PayeeChange: l.PayeeChange, Channel: l.Channel, Replaces: l.Replaces, Batch: l.BatchID, BatchNumber: l.Batch,
 		Word: l.Word, WordName: bank.PayStatusNames[l.Word], Code: l.Code, Said: l.Said, PaymentSerial: l.BankSerial, Vouched: l.Vouched, State: l.State, StateName: l.State.Chinese(),
 		WaitsFor: waits, WaitsForName: waits.Chinese(), WaitsSince: inShanghaiIf(l.Since), Version: l.Version, MadeAt: inShanghai(l.MadeAt), SentAt: inShanghaiIf(l.SentAt), AskedAt: inShanghaiIf(l.AskedAt)}
@@ -176,6 +176,7 @@ func (s *server) getRefund(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, story.Version)
 	c.JSON(http.StatusOK, s.storyOf(&story))
 	return nil
 }
@@ -202,12 +203,12 @@ func (s *server) storyOf(story *refund.Story) RefundStory {
 var refundActs = []string{"disprove", "vouch", "return", "cancel", "confirm_hand"}
 
 // moveRefund takes a person's word on one refund and answers what it is then.
-func (s *server) moveRefund(c *gin.Context) error {
+func (s *server) moveRefund(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act(refundActs), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act(refundActs), strings.TrimSpace(f.text("note", mostNote))
 	entry := f.idIf("entry")
 	if act != "return" && entry != 0 {
 		f.fault(false, "entry", "field_unexpected", "entry 只用于 return（退汇的入账）")
@@ -216,7 +217,7 @@ func (s *server) moveRefund(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := s.actOn(c.Request.Context(), by, id, version, act, note, entry); err != nil {
+	if err := s.actOn(c.Request.Context(), by, id, seen, act, note, entry); err != nil {
 		return err
 	}
 	s.Judge() // a credit that came back is judged anew
@@ -224,6 +225,7 @@ func (s *server) moveRefund(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag(c, story.Version)
 	c.JSON(http.StatusOK, refundOf(&story.LineView, deposit.DayOf(s.DB.Now())))
 	return nil
 }

@@ -40,6 +40,12 @@ func (h *house) act(person, target, body string) *answer {
 	return h.as(person, "POST", target, jsonType, body)
 }
 
+// move is act on a version that the person has seen.
+func (h *house) move(person, target string, seen int64, body string) *answer {
+	h.t.Helper()
+	return h.as(person, "POST", target, jsonType, body, "If-Match", versionOf(seen))
+}
+
 const (
 	lineParent = "3705018860000000123"
 	bankCode   = "402471000009"
@@ -117,15 +123,15 @@ func (h *house) batch(all []Refund) Batch {
 
 func signature(b *Batch) string {
 	if b.Sealed {
-		return fmt.Sprintf(`{"version":%d,"digest":%q,"count":%d}`, b.Version, b.Digest, b.Count)
+		return fmt.Sprintf(`{"digest":%q,"count":%d}`, b.Digest, b.Count)
 	}
-	return fmt.Sprintf(`{"version":%d,"digest":%q,"count":%d,"total":%q}`, b.Version, b.Digest, b.Count, b.Total)
+	return fmt.Sprintf(`{"digest":%q,"count":%d,"total":%q}`, b.Digest, b.Count, b.Total)
 }
 
 // sign has somebody sign the batch as it is.
 func (h *house) sign(person, act string, b *Batch) *answer {
 	h.t.Helper()
-	return h.act(person, "/v1/refund-batches/"+b.ID.String()+"/"+act, signature(b))
+	return h.move(person, "/v1/refund-batches/"+b.ID.String()+"/"+act, b.Version, signature(b))
 }
 
 // released takes n lines to a released batch.
@@ -228,16 +234,16 @@ func TestFourPersons(t *testing.T) {
 		h.sign(checker, "check", &wrong).want(422, "totals_differ")
 		wrong = b
 		wrong.Version++
-		h.sign(checker, "check", &wrong).want(409, "batch_changed")
+		h.sign(checker, "check", &wrong).want(412, "batch_changed")
 		wrong = b
 		wrong.Digest = strings.Repeat("0", 64)
-		h.sign(checker, "check", &wrong).want(409, "batch_changed")
+		h.sign(checker, "check", &wrong).want(412, "batch_changed")
 		h.sign(releaser, "release", &b).want(409, "state_forbids")
 		seen := b
 		h.sign(checker, "check", &b).want(200, "").into(&b)
 		h.sign(maker, "release", &b).want(403, "same_person")
 		h.sign(checker, "release", &b).want(403, "same_person")
-		h.sign(releaser, "release", &seen).want(409, "batch_changed")
+		h.sign(releaser, "release", &seen).want(412, "batch_changed")
 		h.sign(releaser, "release", &b).want(200, "").into(&b)
 		if b.State != refund.BatchReleased || b.CheckedBy != checker || b.ReleasedBy != releaser || b.ReleasedAt == nil {
 			t.Errorf("released %+v", b)
@@ -251,13 +257,13 @@ func TestFourPersons(t *testing.T) {
 		if len(page.Refunds) != 1 || page.Refunds[0].BatchNumber != b.Number {
 			t.Errorf("second page %+v", page)
 		}
-		take := fmt.Sprintf(`{"version":%d,"lines":[%q],"note":"账户有误","cancel":true}`, b.Version, page.Refunds[0].ID)
+		take := fmt.Sprintf(`{"lines":[%q],"note":"账户有误","cancel":true}`, page.Refunds[0].ID)
 		var left BatchLines
-		h.act(checker, "/v1/refund-batches/"+b.ID.String()+"/take-out", take).want(200, "").into(&left)
+		h.move(checker, "/v1/refund-batches/"+b.ID.String()+"/take-out", b.Version, take).want(200, "").into(&left)
 		if left.State != refund.Submitted || len(left.Refunds) != 2 || left.Digest == b.Digest {
 			t.Errorf("left %+v", left)
 		}
-		h.act(checker, "/v1/refund-batches/"+b.ID.String()+"/take-out", take).want(422, "line_not_in_batch")
+		h.move(checker, "/v1/refund-batches/"+b.ID.String()+"/take-out", b.Version, take).want(422, "line_not_in_batch")
 		var story RefundStory
 		h.get("/v1/refunds/"+page.Refunds[0].ID.String()).want(200, "").into(&story)
 		var became []string
@@ -283,8 +289,8 @@ func TestPersonIsKnown(t *testing.T) {
 	for _, target := range []string{"/v1/refund-lists", "/v1/refund-batches", "/v1/refund-freezes", "/v1/payee-changes", "/v1/refund-dispositions", "/v1/refund-results", "/v1/refund-hand-payments",
 		"/v1/refunds/0000000000002/moves", "/v1/refund-batches/0000000000002/check", "/v1/refund-batches/0000000000002/release", "/v1/refund-batches/0000000000002/take-out",
 		"/v1/refund-dispositions/0000000000002/moves", "/v1/payee-changes/0000000000002/moves", "/v1/refund-freezes/0000000000002/lift"} {
-		h.act("", target, "{}").want(401, "unauthenticated")
-		h.send("POST", target, []byte("{}"), "Content-Type", jsonType, "Authorization", h.bearer()).want(403, "role_missing")
+		h.move("", target, 1, "{}").want(401, "unauthenticated")
+		h.send("POST", target, []byte("{}"), "Content-Type", jsonType, "If-Match", versionOf(1), "Authorization", h.bearer()).want(403, "role_missing")
 	}
 	h.act(clerk, "/v1/refund-lists", listBody(department, "", lineOf(0))).want(422, "list_refused")
 }

@@ -157,21 +157,26 @@ func (s *server) showBatch(c *gin.Context, id sqldb.ID) error {
 	if err != nil {
 		return err
 	}
+	tag(c, b.Version)
 	c.JSON(http.StatusOK, BatchLines{batchOf(&b), s.refundsOf(lines)})
 	return nil
 }
 
-func (s *server) checkBatch(c *gin.Context) error { return s.signBatch(c, s.Refund.Check) }
+func (s *server) checkBatch(c *gin.Context, seen int64) error {
+	return s.signBatch(c, seen, s.Refund.Check)
+}
 
-func (s *server) releaseBatch(c *gin.Context) error { return s.signBatch(c, s.Refund.Release) }
+func (s *server) releaseBatch(c *gin.Context, seen int64) error {
+	return s.signBatch(c, seen, s.Refund.Release)
+}
 
 // signBatch takes a person's signature: the version and digest seen, and count and total entered again by hand.
-func (s *server) signBatch(c *gin.Context, sign func(context.Context, string, refund.Signature) (refund.Batch, error)) error {
+func (s *server) signBatch(c *gin.Context, seen int64, sign func(context.Context, string, refund.Signature) (refund.Batch, error)) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	signature := refund.Signature{Batch: id, Version: f.number("version"), Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuanIf("total")}
+	signature := refund.Signature{Batch: id, Version: seen, Digest: f.text("digest", mostNumber), Count: int(f.number("count")), Total: f.yuanIf("total")}
 	f.done()
 	if err := f.err(); err != nil {
 		return err
@@ -180,22 +185,23 @@ func (s *server) signBatch(c *gin.Context, sign func(context.Context, string, re
 	if err != nil {
 		return err
 	}
+	tag(c, b.Version)
 	c.JSON(http.StatusOK, batchOf(&b))
 	return nil
 }
 
 // takeOut takes lines that were not sent out of a batch; its approvals are void then.
-func (s *server) takeOut(c *gin.Context) error {
+func (s *server) takeOut(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	version, lines, note, cancel := f.number("version"), f.ids("lines", mostComposed), strings.TrimSpace(f.text("note", mostNote)), f.flag("cancel")
+	lines, note, cancel := f.ids("lines", mostComposed), strings.TrimSpace(f.text("note", mostNote)), f.flag("cancel")
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	if _, err := s.Refund.TakeOut(c.Request.Context(), by, id, version, lines, note, cancel); err != nil {
+	if _, err := s.Refund.TakeOut(c.Request.Context(), by, id, seen, lines, note, cancel); err != nil {
 		return err
 	}
 	return s.showBatch(c, id)

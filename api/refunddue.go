@@ -15,35 +15,35 @@ import (
 
 // Proposal is money that should go back and is on no list yet. What does not apply is empty.
 type Proposal struct {
-	Credit        sqldb.ID       `json:"credit"`
-	Sealed        bool           `json:"sealed"` // its lot is sealed: only that a withdrawn bid's deposit goes back, by which rule and day
-	Bank          string         `json:"bank"`
-	ParentAccount string         `json:"parent_account"`
-	SubAccount    string         `json:"sub_account"`
-	BookingDate   deposit.Day    `json:"booking_date,omitempty"`
-	Serial        string         `json:"bank_serial"`
-	Received      deposit.Fen    `json:"received"`
-	PayerName     string         `json:"payer_name"`
-	PayerAccount  string         `json:"payer_account"`
-	PayerBank     string         `json:"payer_bank"`
-	PayerBankCode string         `json:"payer_bank_code"`
-	Lot           string         `json:"lot"`
-	Bidder        string         `json:"bidder"`
-	Department    string         `json:"department"` // who is to list it
-	Cause         refund.Cause   `json:"cause"`
-	CauseName     string         `json:"cause_name"`
-	Amount        deposit.Fen    `json:"amount"`
-	Rule          string         `json:"rule"`
-	Basis         string         `json:"basis"`
-	StartEvent    string         `json:"start_event"`
-	StartDay      string         `json:"start_day"`
-	DueOn         string         `json:"due_on"`
-	Provisional   bool           `json:"provisional"`
-	DaysLeft      *int           `json:"days_left,omitempty"`
-	OverdueFee    deposit.Fen    `json:"overdue_fee"` // owed by today for being late, where a rule says so
-	WaitsFor      refund.Waiting `json:"waits_for"`
-	WaitsForName  string         `json:"waits_for_name"`
-	WaitsSince    *time.Time     `json:"waits_since,omitempty"`
+	Credit        sqldb.ID        `json:"credit"`
+	Sealed        bool            `json:"sealed"` // its lot is sealed: only that a withdrawn bid's deposit goes back, by which rule and day
+	Bank          string          `json:"bank"`
+	ParentAccount string          `json:"parent_account"`
+	SubAccount    string          `json:"sub_account"`
+	BookingDate   deposit.Day     `json:"booking_date,omitempty"`
+	Serial        string          `json:"bank_serial"`
+	Received      deposit.Fen     `json:"received"`
+	PayerName     string          `json:"payer_name"`
+	PayerAccount  deposit.Account `json:"payer_account"`
+	PayerBank     string          `json:"payer_bank"`
+	PayerBankCode string          `json:"payer_bank_code"`
+	Lot           string          `json:"lot"`
+	Bidder        string          `json:"bidder"`
+	Department    string          `json:"department"` // who is to list it
+	Cause         refund.Cause    `json:"cause"`
+	CauseName     string          `json:"cause_name"`
+	Amount        deposit.Fen     `json:"amount"`
+	Rule          string          `json:"rule"`
+	Basis         string          `json:"basis"`
+	StartEvent    string          `json:"start_event"`
+	StartDay      string          `json:"start_day"`
+	DueOn         string          `json:"due_on"`
+	Provisional   bool            `json:"provisional"`
+	DaysLeft      *int            `json:"days_left,omitempty"`
+	OverdueFee    deposit.Fen     `json:"overdue_fee"` // owed by today for being late, where a rule says so
+	WaitsFor      refund.Waiting  `json:"waits_for"`
+	WaitsForName  string          `json:"waits_for_name"`
+	WaitsSince    *time.Time      `json:"waits_since,omitempty"`
 }
 
 func proposalsOf(all []refund.Proposal) []Proposal {
@@ -57,7 +57,7 @@ func proposalsOf(all []refund.Proposal) []Proposal {
 func proposalOf(p *refund.Proposal) Proposal {
 	e := &p.Receipt.Entry
 	told := Proposal{Credit: e.ID, Sealed: p.Sealed, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, Serial: e.Serial, Received: e.Amount,
-		PayerName: e.PayerName, PayerAccount: e.PayerAccount, PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Lot: p.Receipt.Lot.Number, Bidder: p.Receipt.Bid.Bidder,
+		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Lot: p.Receipt.Lot.Number, Bidder: p.Receipt.Bid.Bidder,
 		Department: p.Receipt.Lot.Department, Cause: p.Ground.Cause, CauseName: p.Ground.Cause.Chinese(), Amount: p.Amount, WaitsFor: refund.ForDepartment,
 		WaitsForName: refund.ForDepartment.Chinese(), WaitsSince: inShanghaiIf(p.Ground.At)}
 	if told.Department == "" || p.Sealed {

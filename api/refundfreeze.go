@@ -2,14 +2,12 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"depositd/migrations/sqldb"
 	"depositd/platform"
-	"depositd/platform/deposit"
 )
 
 // Freeze keeps refunds from being sent: of a parent account, of a bank, or all.
@@ -46,6 +44,7 @@ func (s *server) answerFreeze(c *gin.Context, status int, f platform.Freeze) err
 	if err != nil {
 		return err
 	}
+	tag(c, f.Version)
 	c.JSON(status, told[0])
 	return nil
 }
@@ -66,14 +65,8 @@ func (s *server) postFreeze(c *gin.Context) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if code != "" {
-		b, err := s.Banks.Bank(code)
-		if err != nil {
-			return err
-		}
-		if parent != "" && !slices.Contains(b.ParentAccounts, parent) {
-			return deposit.Refuse(deposit.Invalid, "parent_account_unknown", "parent_account 不是该银行的母账户，请核对 banks.yaml")
-		}
+	if err := s.checkAccount(code, parent); err != nil {
+		return err
 	}
 	frozen, err := s.Platform.Stop(c.Request.Context(), by, code, parent, reason)
 	if err != nil {
@@ -98,17 +91,17 @@ func (s *server) getFreezes(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) liftFreeze(c *gin.Context) error {
+func (s *server) liftFreeze(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	version, note := f.number("version"), f.text("note", mostNote)
+	note := f.text("note", mostNote)
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	lifted, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, version, note)
+	lifted, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, seen, note)
 	if err != nil {
 		return err
 	}

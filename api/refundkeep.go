@@ -95,51 +95,50 @@ func keepQuery(c *gin.Context, states map[string]string) (q refund.KeepQuery, er
 	return q, err
 }
 
-func (s *server) moveDisposition(c *gin.Context) error {
+func (s *server) moveDisposition(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act([]string{"approve", "refuse", "lift"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act([]string{"approve", "refuse", "lift"}), strings.TrimSpace(f.text("note", mostNote))
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: version, Act: act, Note: note})
+	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
 	if err != nil {
 		return err
 	}
+	tag(c, x.Version)
 	c.JSON(http.StatusOK, dispositionOf(&x))
 	return nil
 }
 
 // PayeeChange lets a credit go back to another account than it came from.
 type PayeeChange struct {
-	ID             sqldb.ID   `json:"id"`
-	Credit         sqldb.ID   `json:"credit"`
-	PayeeName      string     `json:"payee_name"`
-	PayeeAccount   string     `json:"payee_account"`
-	PayeeBank      string     `json:"payee_bank"`
-	PayeeBankCode  string     `json:"payee_bank_code"`
-	Evidence       string     `json:"evidence"`
-	EvidenceSHA256 string     `json:"evidence_sha256"`
-	MadeBy         string     `json:"made_by"`
-	ReviewedBy     string     `json:"reviewed_by"`
-	ApprovedBy     string     `json:"approved_by"`
-	ConfirmedBy    string     `json:"confirmed_by"`
-	MadeAt         time.Time  `json:"made_at"`
-	EffectiveAt    *time.Time `json:"effective_at,omitempty"`
-	State          string     `json:"state"`
-	StateName      string     `json:"state_name"`
-	Version        int64      `json:"version"`
+	ID             sqldb.ID        `json:"id"`
+	Credit         sqldb.ID        `json:"credit"`
+	PayeeName      string          `json:"payee_name"`
+	PayeeAccount   deposit.Account `json:"payee_account"`
+	PayeeBank      string          `json:"payee_bank"`
+	PayeeBankCode  string          `json:"payee_bank_code"`
+	Evidence       string          `json:"evidence"`
+	EvidenceSHA256 string          `json:"evidence_sha256"`
+	MadeBy         string          `json:"made_by"`
+	ReviewedBy     string          `json:"reviewed_by"`
+	ApprovedBy     string          `json:"approved_by"`
+	ConfirmedBy    string          `json:"confirmed_by"`
+	MadeAt         time.Time       `json:"made_at"`
+	EffectiveAt    *time.Time      `json:"effective_at,omitempty"`
+	State          string          `json:"state"`
+	StateName      string          `json:"state_name"`
+	Version        int64           `json:"version"`
 }
 
-var changeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
-
 func changeOf(p *refund.PayeeChange) PayeeChange {
-	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: p.PayeeName, PayeeAccount: p.PayeeAccount, PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
+	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: p.PayeeName, PayeeAccount: deposit.Account(p.PayeeAccount), PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
 		EvidenceSHA256: p.EvidenceSHA256, MadeBy: p.MadeBy, ReviewedBy: p.ReviewedBy, ApprovedBy: p.ApprovedBy, ConfirmedBy: p.ConfirmedBy, MadeAt: inShanghai(p.MadeAt),
-		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: changeStates[p.State], Version: p.Version}
+		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: refund.ChangeStates[p.State], Version: p.Version}
 }
 
 // PayeeChangePage is some changes; Next, where there are more, is the cursor of the next page.
@@ -168,7 +167,7 @@ func (s *server) postChange(c *gin.Context) error {
 }
 
 func (s *server) getChanges(c *gin.Context) error {
-	q, err := keepQuery(c, changeStates)
+	q, err := keepQuery(c, refund.ChangeStates)
 	if err != nil {
 		return err
 	}
@@ -184,20 +183,21 @@ func (s *server) getChanges(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) moveChange(c *gin.Context) error {
+func (s *server) moveChange(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, version, note := f.act([]string{"review", "approve", "confirm", "refuse"}), f.number("version"), strings.TrimSpace(f.text("note", mostNote))
+	act, note := f.act([]string{"review", "approve", "confirm", "refuse"}), strings.TrimSpace(f.text("note", mostNote))
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: version, Act: act, Note: note})
+	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
 	if err != nil {
 		return err
 	}
+	tag(c, p.Version)
 	c.JSON(http.StatusOK, changeOf(&p))
 	return nil
 }

@@ -17,13 +17,11 @@ func TestDispositionsAndChanges(t *testing.T) {
 		held := fmt.Sprintf(`{"credit":%q,"kind":"HELD","document":"聊公资〔2026〕7号","reason":"投诉"}`, credit)
 		h.act(maker, "/v1/refund-dispositions", held).want(201, "").into(&x)
 		h.act(maker, "/v1/refund-dispositions", held).want(201, "").into(&x)
-		move := func(act string, version int64) string {
-			return fmt.Sprintf(`{"act":%q,"version":%d,"note":"同意"}`, act, version)
-		}
+		move := func(act string) string { return fmt.Sprintf(`{"act":%q,"note":"同意"}`, act) }
 		moves := "/v1/refund-dispositions/" + x.ID.String() + "/moves"
-		h.act(maker, moves, move("approve", x.Version)).want(403, "same_person")
-		h.act(checker, moves, move("lift", x.Version)).want(409, "state_forbids")
-		h.act(checker, moves, move("approve", x.Version)).want(200, "").into(&x)
+		h.move(maker, moves, x.Version, move("approve")).want(403, "same_person")
+		h.move(checker, moves, x.Version, move("lift")).want(409, "state_forbids")
+		h.move(checker, moves, x.Version, move("approve")).want(200, "").into(&x)
 		if x.State != refund.Standing || x.ApprovedBy != checker || x.PurposeName != "暂缓退还" {
 			t.Errorf("approved %+v", x)
 		}
@@ -32,18 +30,18 @@ func TestDispositionsAndChanges(t *testing.T) {
 		if len(kept.Dispositions) != 1 {
 			t.Errorf("kept %+v", kept)
 		}
-		h.act(releaser, moves, move("lift", x.Version)).want(200, "")
+		h.move(releaser, moves, x.Version, move("lift")).want(200, "")
 		h.act(maker, "/v1/refund-dispositions", fmt.Sprintf(`{"credit":%q,"kind":"FORFEITED","document":"7号"}`, credit)).want(422, "")
 		h.act(maker, "/v1/refund-dispositions", `{"credit":"0000000000002","kind":"HELD","document":"7号"}`).want(404, "receipt_unknown")
-		h.act(maker, "/v1/refund-dispositions/0000000000002/moves", move("lift", 1)).want(404, "disposition_unknown")
-		h.act(maker, moves, move("burn", 1)).want(422, "act_unknown")
+		h.move(maker, "/v1/refund-dispositions/0000000000002/moves", 1, move("lift")).want(404, "disposition_unknown")
+		h.move(maker, moves, 1, move("burn")).want(422, "act_unknown")
 
 		var p PayeeChange
 		h.act(clerk, "/v1/payee-changes", fmt.Sprintf(`{"credit":%q,"payee_name":"新公司","payee_account":"6212000000000000999","evidence":"工商变更登记，存档 7 号"}`, credit)).want(201, "").into(&p)
 		moves = "/v1/payee-changes/" + p.ID.String() + "/moves"
-		h.act(clerk, moves, move("review", p.Version)).want(403, "same_person")
+		h.move(clerk, moves, p.Version, move("review")).want(403, "same_person")
 		for _, step := range [][2]string{{maker, "review"}, {checker, "approve"}, {releaser, "confirm"}} {
-			h.act(step[0], moves, move(step[1], p.Version)).want(200, "").into(&p)
+			h.move(step[0], moves, p.Version, move(step[1])).want(200, "").into(&p)
 		}
 		if p.State != "CONFIRMED" || p.StateName != "已确认" || p.EffectiveAt == nil || p.ReviewedBy != maker || p.ConfirmedBy != releaser {
 			t.Errorf("confirmed %+v", p)
@@ -53,8 +51,8 @@ func TestDispositionsAndChanges(t *testing.T) {
 		if len(changes.Changes) != 1 {
 			t.Errorf("changes %+v", changes)
 		}
-		h.act(clerk, moves, move("refuse", p.Version)).want(200, "")
-		h.act(clerk, "/v1/payee-changes/0000000000002/moves", move("refuse", 1)).want(404, "change_unknown")
+		h.move(clerk, moves, p.Version, move("refuse")).want(200, "")
+		h.move(clerk, "/v1/payee-changes/0000000000002/moves", 1, move("refuse")).want(404, "change_unknown")
 	})
 }
 
@@ -74,14 +72,14 @@ func TestFreezes(t *testing.T) {
 			t.Errorf("refused %+v", refused.Faults)
 		}
 		lift := "/v1/refund-freezes/" + frozen.ID.String() + "/lift"
-		h.act(maker, lift, `{"version":7,"note":"已查明"}`).want(409, "changed_meanwhile")
-		h.act(maker, lift, `{"version":1,"note":" "}`).want(422, "note_required")
-		h.act(maker, lift, `{"version":1,"note":"已查明"}`).want(200, "").into(&frozen)
+		h.move(maker, lift, 7, `{"note":"已查明"}`).want(412, "changed_meanwhile")
+		h.move(maker, lift, 1, `{"note":" "}`).want(422, "note_required")
+		h.move(maker, lift, 1, `{"note":"已查明"}`).want(200, "").into(&frozen)
 		if frozen.State != "LIFTED" {
 			t.Errorf("lifted %+v", frozen)
 		}
-		h.act(maker, lift, `{"version":2,"note":"已查明"}`).want(409, "state_forbids")
-		h.act(maker, "/v1/refund-freezes/0000000000002/lift", `{"version":2,"note":"已查明"}`).want(404, "freeze_unknown")
+		h.move(maker, lift, 2, `{"note":"已查明"}`).want(409, "state_forbids")
+		h.move(maker, "/v1/refund-freezes/0000000000002/lift", 2, `{"note":"已查明"}`).want(404, "freeze_unknown")
 		h.act(maker, "/v1/refund-freezes", `{"parent_account":"1","reason":"x"}`).want(422, "freeze_incomplete")
 		h.act(maker, "/v1/refund-freezes", `{"bank":"line","parent_account":"1","reason":"x"}`).want(422, "parent_account_unknown")
 		h.act(maker, "/v1/refund-freezes", `{"bank":"nobody","reason":"x"}`).want(404, "")
@@ -107,9 +105,9 @@ func TestHandPayment(t *testing.T) {
 		h.act(maker, "/v1/refund-hand-payments", body).want(200, "")
 		h.act(maker, "/v1/refund-hand-payments", with(body, creditSerial(0), "7")).want(409, "list_reference_reused")
 		h.act(maker, "/v1/refund-hand-payments", with(with(body, creditSerial(0), "7"), "H1", "H2")).want(422, "list_refused")
-		confirm := fmt.Sprintf(`{"act":"confirm_hand","version":%d,"note":"已核对回单"}`, r.Version)
-		h.act(maker, "/v1/refunds/"+r.ID.String()+"/moves", confirm).want(403, "same_person")
-		h.act(checker, "/v1/refunds/"+r.ID.String()+"/moves", confirm).want(200, "").into(&r)
+		confirm := `{"act":"confirm_hand","note":"已核对回单"}`
+		h.move(maker, "/v1/refunds/"+r.ID.String()+"/moves", r.Version, confirm).want(403, "same_person")
+		h.move(checker, "/v1/refunds/"+r.ID.String()+"/moves", r.Version, confirm).want(200, "").into(&r)
 		if r.State != refund.Paid || r.WaitsFor != refund.ForStatement {
 			t.Errorf("confirmed %+v", r)
 		}

@@ -95,16 +95,14 @@ func TestResultFile(t *testing.T) {
 	h.get("/v1/refunds?state=UNKNOWN").want(200, "").into(&page)
 	r := page.Refunds[0]
 	moves := "/v1/refunds/" + r.ID.String() + "/moves"
-	move := func(act string, version int64) string {
-		return fmt.Sprintf(`{"act":%q,"version":%d,"note":"与银行核实"}`, act, version)
-	}
-	h.act(checker, moves, move("disprove", r.Version)).want(409, "")
-	h.act(checker, moves, move("vouch", r.Version)).want(409, "no_debit")
-	h.act(checker, moves, move("cancel", r.Version)).want(409, "lines_taken")
-	h.act(checker, moves, move("confirm_hand", r.Version)).want(409, "not_by_hand")
-	h.act(checker, moves, move("return", r.Version)).want(404, "credit_unknown")
-	h.act(checker, moves, move("vouch", r.Version+1)).want(409, "changed_meanwhile")
-	h.act(checker, moves, move("burn", r.Version)).want(422, "act_unknown")
+	move := func(act string) string { return fmt.Sprintf(`{"act":%q,"note":"与银行核实"}`, act) }
+	h.move(checker, moves, r.Version, move("disprove")).want(409, "")
+	h.move(checker, moves, r.Version, move("vouch")).want(409, "no_debit")
+	h.move(checker, moves, r.Version, move("cancel")).want(409, "lines_taken")
+	h.move(checker, moves, r.Version, move("confirm_hand")).want(409, "not_by_hand")
+	h.move(checker, moves, r.Version, move("return")).want(404, "credit_unknown")
+	h.move(checker, moves, r.Version+1, move("vouch")).want(412, "changed_meanwhile")
+	h.move(checker, moves, r.Version, move("burn")).want(422, "act_unknown")
 	file := pays.ResultFile(r.BatchNumber + "-1")
 	if len(file) == 0 {
 		t.Fatal("the simulated bank has no result")

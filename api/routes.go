@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/bank"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 )
 
@@ -47,7 +48,11 @@ const (
 	maxList    = 4 << 20             // five thousand lines of a list in JSON
 	maxResult  = bank.MaxPayAnswer
 	maxDoor    = 16 << 10 // a password, a code, an account
+	maxFile    = incident.MostFile
 )
+
+// revealers may see account numbers whole.
+var revealers = []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor}
 
 const jsonType = "application/json"
 
@@ -67,7 +72,7 @@ func (s *server) routes() []Route {
 	machine := []Role{people.Platform}
 	openers := []Role{people.Department, people.Leader} // safety page §7.3
 	askers := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.ITOperator}
-	return slices.Concat(s.pageRoutes(readers), s.findingRoutes(readers), s.refundRoutes(readers), s.peopleRoutes(), []Route{
+	return slices.Concat(s.pageRoutes(readers), s.findingRoutes(readers), s.refundRoutes(readers), s.peopleRoutes(), s.incidentRoutes(append(slices.Clone(readers), people.ITOperator)), []Route{
 		{"POST", "/v1/banks/:bank/messages", []Role{BankPeer}, s.bankMessage, "", maxMessage, shortly},
 		{"POST", "/v1/banks/:bank/statements", []Role{BankPeer, people.Statements, people.FinanceMaker}, s.bankStatement, "", s.MaxStatement, forFile},
 		{"PUT", "/v1/lots/:number", machine, s.putLot, jsonType, maxOrder, shortly},
@@ -85,9 +90,14 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/messages", wholeCentre, s.getMessages, "", 0, shortly},
 		{"GET", "/v1/messages/:id", wholeCentre, s.getMessage, "", 0, shortly},
 		{"GET", "/v1/credits/:id", readers, s.getCredit, "", 0, shortly},
+		{"GET", "/v1/webhook-deliveries", []Role{people.ITOperator, people.Leader, people.Auditor}, s.getDeliveries, "", 0, shortly},
+		{"POST", "/v1/webhook-deliveries/:id/resend", []Role{people.ITOperator, people.Leader}, s.resendDelivery, jsonType, maxOrder, shortly},
+		{"POST", "/v1/credits/:id/reveal", revealers, s.reveal(s.Reconcile.Reveal), jsonType, maxOrder, shortly},
 		{"GET", "/v1/pools", poolWatchers(), s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
+		{"GET", "/v1/docs", []Role{Public}, s.getDocs, "", 0, shortly},
+		{"GET", "/v1/docs.css", []Role{Public}, s.getDocsStyle, "", 0, shortly},
 		{"GET", "/livez", []Role{Public}, s.livez, "", 0, shortly},
 		{"GET", "/readyz", []Role{Public}, s.readyz, "", 0, shortly},
 		{"GET", "/version", []Role{Public}, s.getVersion, "", 0, shortly},
@@ -102,8 +112,8 @@ func (s *server) findingRoutes(readers []Role) []Route {
 		{"GET", "/v1/findings/counts", readers, s.getFindingCounts, "", 0, shortly},
 		{"POST", "/v1/findings/moves", hands, s.moveFindings, jsonType, maxOrder, awhile},
 		{"GET", "/v1/findings/:id", readers, s.getFinding, "", 0, shortly},
-		{"POST", "/v1/findings/:id/moves", hands, s.moveFinding, jsonType, maxOrder, shortly},
-		{"POST", "/v1/findings/:id/work", hands, s.workOnFinding, jsonType, maxOrder, shortly},
+		{"POST", "/v1/findings/:id/moves", hands, matched(s.moveFinding), jsonType, maxOrder, shortly},
+		{"POST", "/v1/findings/:id/work", hands, matched(s.workOnFinding), jsonType, maxOrder, shortly},
 	}
 }
 
@@ -129,25 +139,27 @@ func (s *server) refundRoutes(readers []Role) []Route {
 		{"GET", "/v1/refunds/proposals", readers, s.getProposals, "", 0, awhile},
 		{"GET", "/v1/refunds/due", readers, s.getDue, "", 0, awhile},
 		{"GET", "/v1/refunds/:id", readers, s.getRefund, "", 0, shortly},
-		{"POST", "/v1/refunds/:id/moves", finance, s.moveRefund, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refunds/:id/reveal", revealers, s.reveal(s.Refund.RevealPayee), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refunds/:id/moves", finance, matched(s.moveRefund), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-hand-payments", finance, s.postHandPayment, jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-batches", maker, s.postBatches, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-batches", readers, s.getBatches, "", 0, shortly},
 		{"GET", "/v1/refund-batches/:id", readers, s.getBatch, "", 0, shortly},
 		{"GET", "/v1/refund-batches/:id/diagnosis", readers, s.getBatchDiagnosis, "", 0, awhile},
-		{"POST", "/v1/refund-batches/:id/check", checker, s.checkBatch, jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(s.releaseBatch), jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-batches/:id/take-out", finance, s.takeOut, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/check", checker, matched(s.checkBatch), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/release", leader, s.freshly(matched(s.releaseBatch)), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-batches/:id/take-out", finance, matched(s.takeOut), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-results", finance, s.postResult, "", maxResult, awhile},
 		{"POST", "/v1/refund-dispositions", lists, s.postDisposition, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-dispositions", readers, s.getDispositions, "", 0, shortly},
-		{"POST", "/v1/refund-dispositions/:id/moves", signers, s.moveDisposition, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-dispositions/:id/moves", signers, matched(s.moveDisposition), jsonType, maxOrder, shortly},
 		{"POST", "/v1/payee-changes", lists, s.postChange, jsonType, maxOrder, shortly},
 		{"GET", "/v1/payee-changes", readers, s.getChanges, "", 0, shortly},
-		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), s.moveChange, jsonType, maxOrder, shortly},
+		{"POST", "/v1/payee-changes/:id/reveal", revealers, s.reveal(s.Refund.RevealChange), jsonType, maxOrder, shortly},
+		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), matched(s.moveChange), jsonType, maxOrder, shortly},
 		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
-		{"POST", "/v1/refund-freezes/:id/lift", signers, s.liftFreeze, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", signers, matched(s.liftFreeze), jsonType, maxOrder, shortly},
 	}
 }
 
@@ -165,6 +177,8 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/session/password", []Role{LoggedIn}, s.postPassword, jsonType, maxDoor, shortly},
 		{"POST", "/v1/session/factor", []Role{LoggedIn}, s.postFactor, "", 0, shortly},
 		{"POST", "/v1/session/factor/confirm", []Role{LoggedIn}, s.confirmFactor, jsonType, maxDoor, shortly},
+		{"GET", "/v1/departments", []Role{LoggedIn}, s.getDepartments, "", 0, shortly},
+		{"POST", "/v1/departments", system, s.postDepartment, jsonType, maxDoor, shortly},
 		{"GET", "/v1/users", watchers, s.getUsers, "", 0, shortly},
 		{"POST", "/v1/users", system, s.postUser, jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/roles", system, s.askRoles, jsonType, maxDoor, shortly},
@@ -173,6 +187,33 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/users/:id/disable", admins, s.onUser(s.moveUser("disable")), jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/enable", system, s.onUser(s.moveUser("enable")), jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/reset", system, s.resetUser, jsonType, maxDoor, shortly},
+	}
+}
+
+// incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).
+func (s *server) incidentRoutes(readers []Role) []Route {
+	actors := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.ITOperator}
+	return []Route{
+		{"POST", "/v1/platform/incidents", []Role{people.Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents", actors, s.postIncident, jsonType, maxOrder, shortly},
+		{"GET", "/v1/incidents", readers, s.getIncidents, "", 0, shortly},
+		{"GET", "/v1/incidents/plan", readers, s.getIncidentPlan, "", 0, shortly},
+		{"GET", "/v1/incidents/statistics", readers, s.getIncidentStatistics, "", 0, awhile},
+		{"GET", "/v1/incidents/:id", readers, s.getIncident, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/timeline", readers, s.getTimeline, "", 0, shortly},
+		{"GET", "/v1/incidents/:id/export.html", readers, s.getIncidentPage, "", 0, awhile},
+		{"GET", "/v1/incidents/:id/export.xlsx", readers, s.getIncidentBook, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/signatures", actors, s.signIncident, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/branch", actors, s.chooseBranch, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/steps", actors, s.moveStep, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/deadlines", actors, s.putDeadlines, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/evidence", actors, s.postEvidence, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/files", actors, s.postFile, "", maxFile, awhile},
+		{"GET", "/v1/incidents/:id/files/:file", readers, s.getFile, "", 0, awhile},
+		{"POST", "/v1/incidents/:id/backfills", actors, s.postBackfill, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions", actors, s.postAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, s.moveAction, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/notes", actors, s.postNote, jsonType, maxOrder, shortly},
 	}
 }
 
@@ -197,6 +238,9 @@ func checkRoutes(routes []Route) error {
 // checkType refuses a JSON body that does not say that it is one, and a form where a bank's raw file belongs: curl -F
 // would wrap it.
 func (r *Route) checkType(request *http.Request) error {
+	if coding := request.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return problem(http.StatusUnsupportedMediaType, "content_encoding", "请勿压缩请求内容：请去掉 Content-Encoding 后重发") // what is small packed can be anything unpacked
+	}
 	said, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
 	switch {
 	case r.Accepts != "" && (err != nil || said != r.Accepts):

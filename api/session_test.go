@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform/people"
 )
 
@@ -55,6 +56,7 @@ func (h *house) comes(name string, roles ...Role) (who, system, security *visito
 		admin.accepts(first[i])
 		admin.enrols()
 	}
+	system.does("POST", "/v1/departments", fmt.Sprintf(`{"name":%q}`, department)).want(201, "")
 	var invited Invited
 	system.does("POST", "/v1/users", fmt.Sprintf(`{"name":%q,"staff":"S3","department":%q,"roles":%q}`, name, department, people.Join(roles))).want(201, "").into(&invited)
 	security.does("POST", "/v1/users/"+invited.User.ID.String()+"/grant", fmt.Sprintf(`{"version":%d}`, invited.User.Version)).want(200, "")
@@ -121,6 +123,11 @@ func TestUsersOverHTTP(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		who, system, security := h.comes("科员己", people.Department)
 		who.does("GET", "/v1/findings", "").want(200, "")
+		var known DepartmentList
+		who.does("GET", "/v1/departments", "").want(200, "").into(&known)
+		if !slices.Equal(known.Departments, []string{department}) {
+			t.Errorf("departments %v", known)
+		}
 		var all UserList
 		security.does("GET", "/v1/users", "").want(200, "").into(&all)
 		var u User
@@ -251,8 +258,11 @@ func TestNoMassAssignment(t *testing.T) {
 		}
 		body, _ := json.Marshal(foreign)
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{number}", "LC-1", "{id}", "0000000000002").Replace(path)
-		got := h.play(h.asWhoMay(method, path, body))
+		path = strings.NewReplacer("{number}", "LC-1", "{id}", "0000000000002", "{action}", "0000000000004").Replace(path)
+		request := h.asWhoMay(method, path, body)
+		request.Header.Set(idempotencyKey, "mass-"+sqldb.NewID().String())
+		request.Header.Set("If-Match", versionOf(1))
+		got := h.play(request)
 		var p Problem
 		got.into(&p)
 		refused := map[string]bool{}

@@ -37,17 +37,17 @@ var nowhere = things{"credit": "7zzzzzzzzzzzz", "finding": "7zzzzzzzzzzzz", "lis
 var sightRows = []struct{ method, target, body string }{
 	{"GET", "/v1/credits/<credit>", ""},
 	{"GET", "/v1/sub-accounts/<number>/diagnosis", ""},
-	{"POST", "/v1/findings/<finding>/moves", `{"version":99,"act":"explain","note":"x"}`},
+	{"POST", "/v1/findings/<finding>/moves", `{"act":"explain","note":"x"}`},
 	{"GET", "/v1/refund-lists/<list>", ""},
 	{"GET", "/v1/refunds/<line>", ""},
 	{"GET", "/v1/refund-batches/<batch>", ""},
 	{"GET", "/v1/refund-batches/<batch>/diagnosis", ""},
 	{"POST", "/v1/refund-lists", `{"department":"建设工程科","dry_run":true,"lines":[{"bank":"line","booking_date":"2026-06-12","bank_serial":"<serial>"}]}`},
-	{"POST", "/v1/refunds/<line>/moves", `{"version":99,"act":"cancel","note":"x"}`},
+	{"POST", "/v1/refunds/<line>/moves", `{"act":"cancel","note":"x"}`},
 	{"POST", "/v1/refund-dispositions", `{"credit":"<credit>","kind":"HELD","document":"D2"}`},
-	{"POST", "/v1/refund-dispositions/<disposition>/moves", `{"version":99,"act":"refuse","note":"x"}`},
+	{"POST", "/v1/refund-dispositions/<disposition>/moves", `{"act":"refuse","note":"x"}`},
 	{"POST", "/v1/payee-changes", `{"credit":"<credit>","payee_name":"N","payee_account":"6212999","evidence":"E"}`},
-	{"POST", "/v1/payee-changes/<change>/moves", `{"version":99,"act":"refuse","note":"x"}`},
+	{"POST", "/v1/payee-changes/<change>/moves", `{"act":"refuse","note":"x"}`},
 	{"GET", "/v1/refund-dispositions?credit=<credit>", ""},
 	{"GET", "/v1/payee-changes?credit=<credit>", ""},
 }
@@ -126,6 +126,7 @@ func (h *house) asked(name string, role Role, row int, of things) (status int, t
 	put := strings.NewReplacer(pairs...)
 	request := httptest.NewRequest(q.method, put.Replace(q.target), strings.NewReader(put.Replace(q.body)))
 	request.Header.Set("Content-Type", jsonType)
+	request.Header.Set("If-Match", `"99"`)
 	h.stands(request, name, role)
 	got := h.play(request)
 	headers := got.Header().Clone()

@@ -1,9 +1,6 @@
 package api
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -59,22 +56,28 @@ func (s *server) bankStatement(c *gin.Context) error {
 		return err
 	}
 	brought := s.caller(c).Kind != Nobody
-	if !brought && b.Seal.Scheme == bank.NoSeal {
+	if !brought && b.Seal.Weak() {
 		return s.stranger(c)
 	}
 	name, err := fileName(c)
 	if err != nil {
 		return err
 	}
+	e := s.envelope(c)
+	if err := b.Admit(e); err != nil && !brought { // before half a gigabyte is read
+		return s.disbelieve(c, bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, At: e.At}, err)
+	}
 	file, err := s.spool(c.Request.Body)
 	if err != nil {
 		return err
 	}
 	defer file.remove()
-	now := s.DB.Now()
-	if err := b.Seal.VerifyFile(c.GetHeader, file, now); err != nil && !brought {
-		m := bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, SHA256: file.sha256, Size: file.size, At: now}
-		return s.refuseStatement(c, m, err)
+	switch err := b.Believe(e, file); {
+	case brought:
+	case isDoubt(err):
+		return s.disbelieve(c, bank.Message{Bank: b.Code, Source: bank.ByHTTP, Kind: bank.KindStatement, At: e.At}, err)
+	case err != nil:
+		return err
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read the spooled file again: %w", err)
@@ -90,19 +93,6 @@ func (s *server) bankStatement(c *gin.Context) error {
 	}
 	c.JSON(status, importOf(result))
 	return nil
-}
-
-// refuseStatement keeps the circumstances of a file that is not believed, and its hash; a stranger's half gigabyte it
-// does not keep.
-func (s *server) refuseStatement(c *gin.Context, m bank.Message, cause error) error {
-	code, _ := bank.Reason(cause)
-	s.Log.Warn("statement refused", "request", c.GetString(requestID), "bank", m.Bank, "code", code)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), keepTime)
-	defer cancel()
-	if err := s.Bank.Refuse(ctx, m, cause); err != nil {
-		return err
-	}
-	return cause
 }
 
 // maxFileName is what is kept of a file's name, in bytes.
@@ -123,8 +113,6 @@ func fileName(c *gin.Context) (string, error) {
 // spooled is a file on its way in.
 type spooled struct {
 	*os.File
-	size   int64
-	sha256 string
 }
 
 // spool writes a body to a temporary file that only this process can read.
@@ -134,12 +122,10 @@ func (s *server) spool(body io.Reader) (*spooled, error) {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	file := &spooled{File: f}
-	digest := sha256.New()
-	if file.size, err = io.Copy(io.MultiWriter(f, digest), body); err != nil {
+	if _, err = io.Copy(f, body); err != nil {
 		file.remove()
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	file.sha256 = hex.EncodeToString(digest.Sum(nil))
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		file.remove()
 		return nil, fmt.Errorf("spool: %w", err)

@@ -162,3 +162,40 @@ func (s *server) resetUser(c *gin.Context) error {
 	c.JSON(http.StatusOK, Invited{User: userOf(u), Invitation: invitation})
 	return nil
 }
+
+// DepartmentList is the centre's departments by name.
+type DepartmentList struct {
+	Departments []string `json:"departments"`
+}
+
+func (s *server) getDepartments(c *gin.Context) error {
+	if err := onlyParameters(c); err != nil {
+		return err
+	}
+	return s.tellDepartments(c, http.StatusOK)
+}
+
+func (s *server) postDepartment(c *gin.Context) error {
+	f, err := body(c)
+	if err != nil {
+		return err
+	}
+	name := f.text("name", mostNumber)
+	f.done()
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := s.People.AddDepartment(c.Request.Context(), author(c), name); err != nil {
+		return err
+	}
+	return s.tellDepartments(c, http.StatusCreated)
+}
+
+func (s *server) tellDepartments(c *gin.Context, status int) error {
+	all, err := s.People.Departments(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	c.JSON(status, DepartmentList{append([]string{}, all...)})
+	return nil
+}

@@ -72,10 +72,13 @@ func knownMessages(ctx context.Context, r sqldb.Reader, all []*arrival) (map[str
 	return known, err
 }
 
+// ReplayDiffers is the code of the refusal of a message whose id was used before for other bytes.
+const ReplayDiffers = "replay_differs"
+
 // answerAgain is what a message hears whose id was here before.
 func answerAgain(first *StoredMessage, m *Message) (Receipt, error) {
 	if first.SHA256 != m.SHA256 {
-		return Receipt{}, deposit.Refuse(deposit.Invalid, "replay_differs", "报文编号 ", m.ExternalID, " 已用于另一份内容；请换用新的编号重发")
+		return Receipt{}, deposit.Refuse(deposit.Invalid, ReplayDiffers, "报文编号 ", m.ExternalID, " 已用于另一份内容；请换用新的编号重发")
 	}
 	return Receipt{MessageID: first.ID, Outcome: first.Outcome, Replayed: true}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,8 +26,7 @@ const (
 // The keys of banks.yaml.
 var (
 	fileKeys = []string{"banks"}
-	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "payout_folder", "result_folder", "numbers"}
-	sealKeys = []string{"scheme", "keys"}
+	bankKeys = []string{"code", "name", "adapter", "statement", "payout", "posting", "cut_off", "resend_within", "parent_accounts", "currency", "zone", "charset", "notices", "seal", "call", "payout_folder", "result_folder", "numbers"}
 )
 
 var (
@@ -138,6 +136,7 @@ func (r *setReader) one(i int, node ast.Node) {
 	b.Seal = r.seal(node, said["seal"])
 	b.Reach = r.reach(b, said["call"])
 	b.Drop = r.drop(b, said)
+	b.CutOff, b.ResendWithin = r.cutOff(b, said["cut_off"]), r.resendWithin(b, said["resend_within"])
 	b.Numbers = r.numbers(b, said["numbers"])
 	r.banks = append(r.banks, b)
 }
@@ -242,69 +241,6 @@ func (r *setReader) parentAccounts(bank, node ast.Node) []string {
 		r.complain(bank.GetToken(), "parent_accounts", "缺少母账户，至少应有一个")
 	}
 	return accounts
-}
-
-// seal reads how the bank proves its messages. That nothing proves them has to be said.
-func (r *setReader) seal(bank, node ast.Node) Seal {
-	if node == nil {
-		r.complain(bank.GetToken(), "seal", "缺少验签方式；专线等确实不验签的，请明确写 seal: {scheme: none}")
-		return Seal{}
-	}
-	said := r.section(node, "seal", sealKeys)
-	if said == nil {
-		return Seal{}
-	}
-	s := Seal{Scheme: Scheme(r.scalar(said["scheme"], "seal.scheme"))}
-	how, known := schemes[s.Scheme]
-	if !known {
-		r.complain(node.GetToken(), "seal.scheme", "验签方式应为 ", joinSchemes(), " 之一：“", clip(string(s.Scheme)), "”")
-		return s
-	}
-	for _, item := range r.list(said["keys"], "seal.keys") {
-		if file := r.scalar(item, "seal.keys"); file != "" {
-			s.Files, s.keys = append(s.Files, file), append(s.keys, r.key(item, file))
-		}
-	}
-	if how.keyed && len(s.Files) == 0 {
-		r.complain(node.GetToken(), "seal.keys", "缺少密钥文件；", s.Scheme, " 至少需要一个，更换密钥期间可写两个")
-	}
-	if !how.keyed && len(s.Files) > 0 {
-		r.complain(said["keys"].GetToken(), "seal.keys", "scheme 为 ", s.Scheme, " 时不使用密钥，请删去 keys 或改用 ", HMACSHA256)
-	}
-	return s
-}
-
-// key reads a key file. Two banks never share a key: what is signed does not name the bank, so a message of one could be
-// played back as the other's.
-func (r *setReader) key(at ast.Node, file string) []byte {
-	text, err := r.readFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r.complain(at.GetToken(), "seal.keys", "密钥文件 ", file, " 不存在；路径相对于 banks.yaml 所在目录")
-		return nil
-	case err != nil:
-		r.complain(at.GetToken(), "seal.keys", "密钥文件 ", file, " 无法读取，请检查权限")
-		return nil
-	}
-	key, err := ParseKey(text)
-	if err != nil {
-		r.complain(at.GetToken(), "seal.keys", "密钥文件 ", file, "：", deposit.AsRefusal(err).Text, "；可用 openssl rand -base64 32 生成")
-		return nil
-	}
-	hash := sha256.Sum256(key)
-	if owner, taken := r.keys[hash]; taken {
-		r.complain(at.GetToken(), "seal.keys", "密钥文件 ", file, " 与银行 ", owner, " 的另一密钥相同，每把密钥只能用一次")
-	}
-	r.keys[hash] = r.bank
-	return key
-}
-
-func joinSchemes() string {
-	var names []string
-	for _, s := range Schemes() {
-		names = append(names, string(s))
-	}
-	return strings.Join(names, "、")
 }
 
 // section reads a mapping whose keys are known; nil when it is none. A key without a value counts as not there.

@@ -85,8 +85,12 @@ type (
 	// Closed says that the number is closed.
 	Closed struct{ Again bool }
 
-	// Credited is what came in on a number, in the bank's order: admitted entries without ID and FirstSeen.
-	Credited struct{ Entries []Entry }
+	// Credited is what came in on a number, in the bank's order: admitted entries without ID and FirstSeen, and the answer
+	// that tells them, as received.
+	Credited struct {
+		Entries []Entry
+		Raw     []byte
+	}
 
 	// Left is the bank's count of a parent account's numbers.
 	Left struct{ Free, Total int }

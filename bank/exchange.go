@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -55,7 +56,12 @@ func httpClient() *http.Client {
 // overHTTP posts a message. As with TCP, it is unreachable as long as there is no connection, its TLS included.
 func (l *Line) overHTTP(ctx context.Context, raw []byte) ([]byte, error) {
 	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		TLSHandshakeDone: func(s tls.ConnectionState, _ error) {
+			if len(s.PeerCertificates) > 0 {
+				l.certificate.Store(s.PeerCertificates[0].NotAfter.Unix())
+			}
+		}})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.to.String(), bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)

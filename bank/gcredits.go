@@ -36,7 +36,7 @@ func readCreditsG(b *Bank, n OfNumber, raw []byte) (Credited, string, error) {
 			return Credited{}, result, inEntry(i, len(rows), err)
 		}
 	}
-	return Credited{found}, result, nil
+	return Credited{found, raw}, result, nil
 }
 
 // gCreditFields are what tells a row of credits from other rows; a single credit may stand in the body itself.

@@ -73,7 +73,10 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 		return page, "", err
 	}
 	page = page[:q.Limit]
-	last := &page[q.Limit-1]
+	last := page[q.Limit-1]
+	if !q.Until.IsZero() && !last.ReceivedAt.Before(q.Until) {
+		last.ID = 0 // a file's key is made of what stands in it
+	}
 	return page, base64.RawURLEncoding.EncodeToString([]byte(sqldb.At(last.ReceivedAt) + "|" + last.ID.String())), nil
 }
 

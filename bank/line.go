@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"depositd/platform/deposit"
@@ -19,6 +20,8 @@ type Line struct {
 	serial func() string
 	to     *url.URL
 	client *http.Client // nil over TCP
+
+	certificate atomic.Int64 // until when the bank's is good, in Unix seconds; 0: none was seen
 }
 
 // NewLine makes the line to a bank as banks.yaml describes it. now is when a message is sent, serial gives each its number.
@@ -49,6 +52,14 @@ func (b *Bank) calls() *Calls {
 
 // Bank is whose line it is.
 func (l *Line) Bank() *Bank { return l.bank }
+
+// CertificateUntil is how long the certificate is good that the bank showed last; the zero time where it has shown none.
+func (l *Line) CertificateUntil() time.Time {
+	if until := l.certificate.Load(); until != 0 {
+		return time.Unix(until, 0)
+	}
+	return time.Time{}
+}
 
 // TestLink asks whether the bank answers (链路监测).
 func (l *Line) TestLink(ctx context.Context) (Call, error) {

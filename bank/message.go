@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -12,10 +13,11 @@ import (
 // hundred credits stays below this.
 const MaxMessage = 64 << 10
 
-// The ways by which a message comes.
+// The ways by which a message comes. Under ByPull it is the answer to a question of ours: the bank did not push.
 const (
 	ByHTTP = "HTTP"
 	ByTCP  = "TCP"
+	ByPull = "PULL"
 )
 
 // What a message is.
@@ -28,10 +30,12 @@ const (
 
 // Sealed is a message as it came in, not yet believed.
 type Sealed struct {
-	Header func(name string) string // of the HTTP request; nil where the way has none
-	Raw    []byte                   // all of it, or at least MaxMessage+1 bytes when there are more
-	Source string                   // ByHTTP or ByTCP
-	At     time.Time                // when it came
+	Header       func(name string) string // as in an Envelope
+	Method, Path string
+	Peer         Peer
+	Raw          []byte    // all of it, or at least MaxMessage+1 bytes when there are more
+	Source       string    // ByHTTP or ByTCP
+	At           time.Time // when it came
 }
 
 // Message is what a bank sent, with what could be read of it.
@@ -67,13 +71,17 @@ func (b *Bank) Answer(m *Message, raw []byte, a Answer) *Reply {
 // message is not believed and an Invalid Refusal when it is not understood.
 func (b *Bank) Open(s Sealed) (Message, error) {
 	m := Message{Bank: b.Code, Source: s.Source, Kind: KindNotice, SHA256: hash(s.Raw), Size: int64(len(s.Raw)), At: s.At}
+	e := Envelope{s.Header, s.Method, s.Path, s.Peer, s.At}
+	if err := b.Admit(e); err != nil {
+		return m, err
+	}
 	if len(s.Raw) > MaxMessage {
 		return m, deposit.Refuse(deposit.Invalid, "message_too_large", "报文超过 ", MaxMessage, " 字节")
 	}
-	if err := b.Seal.Verify(s.Header, s.Raw, s.At); err != nil {
+	if err := b.Believe(e, bytes.NewReader(s.Raw)); err != nil {
 		return m, err
 	}
-	m.Raw, m.ExternalID = s.Raw, b.Seal.messageID(s.Header)
+	m.Raw, m.ExternalID = s.Raw, b.Seal.messageID(e)
 	if m.ExternalID == "" {
 		m.ExternalID = m.SHA256
 	}

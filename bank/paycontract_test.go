@@ -308,3 +308,9 @@ func FuzzWritePayout(f *testing.F) {
 		}
 	})
 }
+
+// PayResults reads an answer and holds it against the batch.
+func (b *Bank) PayResults(p *Payout, raw []byte) ([]PayResult, error) {
+	a, err := b.ReadPayAnswer(raw)
+	return a.Results(p), err
+}

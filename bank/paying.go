@@ -218,8 +218,15 @@ func (b *Bank) WritePayQuery(q PayQuery) (raw []byte, err error) {
 	return b.PayoutAdapter.Payout.Query(b, q)
 }
 
-// ReadPayAnswer reads what the bank says of a batch. An error is an Invalid Refusal; then nothing is known of any line.
+// ReadPayAnswer reads what the bank says of a batch. An error is an Invalid Refusal; then nothing is known of any line, and the
+// answer's results say so.
 func (b *Bank) ReadPayAnswer(raw []byte) (a PayAnswer, err error) {
+	defer func() { // also on a panic, when the answer is half read
+		if err != nil {
+			refusal := deposit.AsRefusal(err)
+			a = PayAnswer{Count: -1, Faults: []Fault{{Code: refusal.Code, Text: refusal.Text}}}
+		}
+	}()
 	switch {
 	case !b.Pays():
 		return a, deposit.Refuse(deposit.Invalid, "bank_cannot_pay", "该银行没有配置付款格式（banks.yaml 的 payout）")
@@ -228,23 +235,8 @@ func (b *Bank) ReadPayAnswer(raw []byte) (a PayAnswer, err error) {
 	case len(trimPadding(raw)) == 0:
 		return a, deposit.Refuse(deposit.Invalid, "answer_empty", "应答为空")
 	}
-	defer func() { // on a panic the answer is half read
-		if err != nil {
-			a = PayAnswer{Count: -1}
-		}
-	}()
 	defer b.adapterPanics(&err)
 	return b.PayoutAdapter.Payout.Read(b, raw)
-}
-
-// PayResults reads an answer and holds it against the batch: a result for each line, in order. An answer that cannot be
-// read makes every line unknown, and the error says why.
-func (b *Bank) PayResults(p *Payout, raw []byte) ([]PayResult, error) {
-	a, err := b.ReadPayAnswer(raw)
-	if err != nil {
-		return UnknownResults(p), err
-	}
-	return a.Results(p), nil
 }
 
 // IsPayResult tells a message in which the bank reports by itself how payments fared from a credit notice.

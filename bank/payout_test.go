@@ -222,9 +222,16 @@ func TestPayoutSettings(t *testing.T) {
 		", posting: summary":  {"", PostSummary, ""},
 		", posting: per_item": {"", PostPerItem, ""},
 		", payout: none":      {"", PostPerItem, ""},
-		", payout: csv":       {"", "", "不能付款"},
-		", payout: cash":      {"", "", "cash"},
-		", posting: both":     {"", "", "per_item"},
+		", payout: gseries, cut_off: \"17:30\", resend_within: 12h": {"gseries", PostPerItem, ""},
+		", payout: gseries, resend_within: 0":                       {"gseries", PostPerItem, ""},
+		", payout: gseries, cut_off: 5pm":                           {"", "", "24 小时制"},
+		", cut_off: \"17:30\"":                                      {"", "", "没有写明 payout"},
+		", payout: gseries, resend_within: 30m":                     {"", "", "大于 30m0s"},
+		", payout: gseries, resend_within: 169h":                    {"", "", "不超过 168h0m0s"},
+		", payout: delimited, resend_within: 12h":                   {"", "", "须先向银行查询"},
+		", payout: csv":                                             {"", "", "不能付款"},
+		", payout: cash":                                            {"", "", "cash"},
+		", posting: both":                                           {"", "", "per_item"},
 	} {
 		s, err := ParseSet([]byte(head+more+"}]"), nil)
 		if want.wrong != "" {

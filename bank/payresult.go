@@ -117,13 +117,3 @@ func (a *PayAnswer) ofRows(l *PayLine, rows []*PayRow, others PayResult) PayResu
 func unknownFor(code string, at time.Time) PayResult {
 	return PayResult{Status: PayUnknown, Code: code, Text: unknownTexts[code], At: at}
 }
-
-// UnknownResults is what an answer that cannot be read says of every line.
-func UnknownResults(p *Payout) []PayResult {
-	results := make([]PayResult, len(p.Lines))
-	for i := range results {
-		results[i] = unknownFor(answerUnreadable, time.Time{})
-		results[i].Serial = p.Lines[i].Serial
-	}
-	return results
-}

@@ -115,14 +115,19 @@ func BySerial(ctx context.Context, r sqldb.Reader, bank, parent string, serials 
 	return all, err
 }
 
-// CreditsBySerial finds a bank's credits of a day that have one of the given serials, whichever parent account they are on.
-func CreditsBySerial(ctx context.Context, r sqldb.Reader, bank string, day deposit.Day, serials []string) (all []Entry, err error) {
-	err = sqldb.Chunks(serials, func(in string, args []any) error {
-		rows, err := entries.All(ctx, r, "WHERE booking_date = ? AND bank = ? AND direction = 'C' AND reversal = '' AND serial IN "+in, append([]any{day, bank}, args...)...)
-		all = append(all, rows...)
-		return err
-	})
-	return all, err
+// CreditsBySerial finds a bank's credits of a day that have one of the given serials, whichever of its parent accounts they are on.
+func CreditsBySerial(ctx context.Context, r sqldb.Reader, b *Bank, day deposit.Day, serials []string) (all []Entry, err error) {
+	for _, parent := range b.ParentAccounts { // each by itself: without it all of the day's entries would be read
+		err := sqldb.Chunks(serials, func(in string, args []any) error {
+			rows, err := entries.All(ctx, r, "WHERE booking_date = ? AND bank = ? AND parent_account = ? AND direction = 'C' AND reversal = '' AND serial IN "+in, append([]any{day, b.Code, parent}, args...)...)
+			all = append(all, rows...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // ConflictsOf reads the contradictions kept beside the given entries.
@@ -183,4 +188,9 @@ func BooksOn(ctx context.Context, r sqldb.Reader, day deposit.Day) ([]Book, erro
 // MessageByID reads a kept message; of a file, Body is empty and Parts gives the bytes.
 func MessageByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (StoredMessage, error) {
 	return messages.One(ctx, r, "WHERE id = ?", id)
+}
+
+// MessageByExternalID gives the key of the message that came first under an id of its sender.
+func MessageByExternalID(ctx context.Context, r sqldb.Reader, bank, externalID string) (sqldb.ID, error) {
+	return sqldb.Value[sqldb.ID](ctx, r, "SELECT id FROM messages WHERE bank = ? AND external_id = ?", bank, externalID)
 }

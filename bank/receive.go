@@ -78,6 +78,18 @@ type Conflict struct {
 	Digest  string
 }
 
+// Remark is what the other sighting says the money is for; "" where it was too long to be kept whole.
+func (c *Conflict) Remark() string {
+	var content struct{ Remark string }
+	if json.Unmarshal([]byte(c.Content), &content) != nil {
+		return ""
+	}
+	return content.Remark
+}
+
+// StatedReturned says that the statement calls a credit returned (退汇), which its notice could not say.
+func (c *Conflict) StatedReturned() bool { return c.Source == FromStatement && c.Fields == "returned" }
+
 var conflicts = sqldb.NewTable("conflicts", "id, entry_id, source, file_id, ordinal, seen_at, fields, amount, content, digest", func(c *Conflict) []any {
 	return []any{&c.ID, &c.EntryID, &c.Source, &c.FileID, &c.Ordinal, sqldb.Wall(&c.SeenAt), &c.Fields, &c.Amount, &c.Content, &c.Digest}
 })

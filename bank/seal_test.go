@@ -1,7 +1,6 @@
 package bank
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -43,6 +42,12 @@ func webhook(key []byte, id string, at time.Time, body string, spoil func(http.H
 	return h.Get
 }
 
+// believe asks whether a bank with a seal takes a body for its own.
+func believe(s Seal, header func(string) string, body string) error {
+	b := Bank{Code: "jz", Seal: s}
+	return b.Believe(Envelope{Header: header, Method: "POST", Path: "/v1/banks/jz/messages", At: sealNow}, strings.NewReader(body))
+}
+
 func TestVerify(t *testing.T) {
 	const body = `{"bank_serial":"1"}`
 	set := func(name, value string) func(http.Header) { return func(h http.Header) { h.Set(name, value) } }
@@ -64,7 +69,7 @@ func TestVerify(t *testing.T) {
 		"another id":                         {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-id", "m-2")), "seal_wrong"},
 		"another time":                       {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-timestamp", "1781227801")), "seal_wrong"},
 		"another version":                    {both, webhook(sealKey, "m-1", sealNow, body, func(h http.Header) { h.Set("webhook-signature", "v2"+h.Get("webhook-signature")[2:]) }), "seal_wrong"},
-		"stale and wrong":                    {both, webhook(sealKey, "m-1", sealNow.Add(-time.Hour), body+" ", nil), "seal_wrong"},
+		"stale and wrong":                    {both, webhook(sealKey, "m-1", sealNow.Add(-time.Hour), body+" ", nil), "seal_stale"},
 		"no signature":                       {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-signature", "")), "seal_missing"},
 		"no id":                              {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-id", "")), "seal_missing"},
 		"no headers at all":                  {both, nil, "seal_missing"},
@@ -75,11 +80,11 @@ func TestVerify(t *testing.T) {
 		"a time out of range":                {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-timestamp", "99999999999999999999")), "seal_malformed"},
 		"a time with a sign":                 {both, webhook(sealKey, "m-1", sealNow, body, set("webhook-timestamp", "+1781227800")), "seal_malformed"},
 		"nine signatures":                    {both, webhook(sealKey, "m-1", sealNow, body, func(h http.Header) { h.Set("webhook-signature", strings.Repeat(h.Get("webhook-signature")+" ", 9)) }), "seal_malformed"},
-		"no keys":                            {SealWith(HMACSHA256), webhook(nil, "m-1", sealNow, body, nil), "seal_wrong"},
+		"no keys":                            {SealWith(HMACSHA256), webhook(nil, "m-1", sealNow, body, nil), "seal_key"},
 		"no seal, said so":                   {SealWith(NoSeal), nil, ""},
 		"a seal nobody set":                  {Seal{}, webhook(sealKey, "m-1", sealNow, body, nil), "seal_unknown"},
 	} {
-		err := c.seal.Verify(c.header, []byte(body), sealNow)
+		err := believe(c.seal, c.header, body)
 		var doubt *Doubt
 		if errors.As(err, &doubt); err != nil && doubt == nil {
 			t.Errorf("%s: %v is no Doubt", name, err)
@@ -90,7 +95,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case c.doubt != "" && (err == nil || doubt.Code != c.doubt):
 			t.Errorf("%s: %v, want %s", name, err, c.doubt)
-		case err != nil && deposit.AsRefusal(err) != deposit.AsRefusal(unauthenticated):
+		case err != nil && deposit.AsRefusal(err) != deposit.AsRefusal(ErrUnbelieved):
 			t.Errorf("%s: the outside sees %v", name, deposit.AsRefusal(err))
 		}
 		if code, text := Reason(err); err != nil && (code != c.doubt || text == "") {
@@ -104,7 +109,7 @@ func TestShiftedStops(t *testing.T) {
 	body := strconv.FormatInt(sealNow.Unix(), 10) + ".abc"
 	signature := SignWebhook(sealKey, "m-1", sealNow, []byte(body))
 	shifted := map[string]string{"webhook-id": "m-1." + strconv.FormatInt(sealNow.Unix(), 10), "webhook-timestamp": strconv.FormatInt(sealNow.Unix(), 10), "webhook-signature": signature}
-	if err := SealWith(HMACSHA256, sealKey).Verify(func(name string) string { return shifted[name] }, []byte("abc"), sealNow); err == nil {
+	if err := believe(SealWith(HMACSHA256, sealKey), func(name string) string { return shifted[name] }, "abc"); err == nil {
 		t.Error("a signature was taken for another message")
 	}
 }
@@ -132,7 +137,7 @@ func TestParseKey(t *testing.T) {
 func TestSealPrintsNoKey(t *testing.T) {
 	b := &Bank{Seal: SealWith(HMACSHA256, sealKey)}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, printed := range []string{fmt.Sprintf(verb, b.Seal), fmt.Sprintf(verb, *b), fmt.Sprintf(verb, &b.Seal)} {
+		for _, printed := range []string{fmt.Sprintf(verb, b.Seal), fmt.Sprintf(verb, b.Seal.Keys[0]), fmt.Sprintf(verb, b.Seal.Keys), fmt.Sprintf(verb, &Signer{key: sealKey}), fmt.Sprintf(verb, *b), fmt.Sprintf(verb, &b.Seal)} {
 			if strings.Contains(printed, string(sealKey)) || strings.Contains(printed, fmt.Sprintf("%x", sealKey)) || strings.Contains(printed, "48 49 50") {
 				t.Errorf("%s prints the key", verb)
 			}
@@ -147,9 +152,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add("m.1", "-1", "v1, v1a,x v1", []byte{0})
 	f.Fuzz(func(t *testing.T, id, stamp, signature string, body []byte) {
 		h := map[string]string{headerID: id, headerTimestamp: stamp, headerSignature: signature}
-		err := SealWith(HMACSHA256, sealKey).Verify(func(name string) string { return h[name] }, body, sealNow)
-		ours, _ := sign(sealKey, id, stamp, bytes.NewReader(body))
-		if err == nil && !strings.Contains(signature, ours) {
+		err := believe(SealWith(HMACSHA256, sealKey), func(name string) string { return h[name] }, string(body))
+		seconds, _ := strconv.ParseInt(stamp, 10, 64)
+		if err == nil && !strings.Contains(signature, SignWebhook(sealKey, id, time.Unix(seconds, 0), body)) {
 			t.Errorf("believed %q %q %q", id, stamp, signature)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -20,6 +21,8 @@ type Bank struct {
 	StatementAdapter *Adapter // reads its end-of-day files; the same unless banks.yaml says otherwise
 	PayoutAdapter    *Adapter // writes its payout files and reads its answers; the same unless banks.yaml says otherwise. Its Payout may be nil
 	Posting          Posting
+	CutOff           time.Duration // since midnight: a payment that comes later is made on the next day; 0: there is none
+	ResendWithin     time.Duration // how long, by contract, it knows a message that it has had, so that a second one pays nothing; 0: not promised
 	ParentAccounts   []string
 	Charset          Charset // of text whose bytes and declaration leave it open
 	Notices          Notices
@@ -90,10 +93,6 @@ func payoutName(b *Bank) string {
 // Describe prints the set with every default filled in, as a banks.yaml that means the same. Of keys it tells the files
 // and the lengths, never what they are.
 func (s *Set) Describe() string {
-	type sealText struct {
-		Scheme Scheme   `yaml:"scheme"`
-		Keys   []string `yaml:"keys,omitempty"`
-	}
 	type callText struct {
 		URL        string `yaml:"url"`
 		Timeout    string `yaml:"timeout"`
@@ -113,6 +112,8 @@ func (s *Set) Describe() string {
 		Statement string      `yaml:"statement"`
 		Payout    string      `yaml:"payout"`
 		Posting   string      `yaml:"posting"`
+		CutOff    string      `yaml:"cut_off,omitempty"`
+		Resend    string      `yaml:"resend_within,omitempty"`
 		Parents   []string    `yaml:"parent_accounts"`
 		Currency  string      `yaml:"currency"`
 		Zone      string      `yaml:"zone"`
@@ -127,13 +128,21 @@ func (s *Set) Describe() string {
 	banks := make([]bankText, len(s.banks))
 	comments := yaml.CommentMap{}
 	for i, b := range s.banks {
-		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, payoutName(b), strings.ToLower(string(b.Posting)), b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
-			sealText{b.Seal.Scheme, b.Seal.Files}, nil, b.Drop.Payouts, b.Drop.Results, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
+		banks[i] = bankText{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, payoutName(b), strings.ToLower(string(b.Posting)), "", "", b.ParentAccounts, onlyCurrency, onlyZone, b.Charset, b.Notices,
+			sealTextOf(b.Seal), nil, b.Drop.Payouts, b.Drop.Results, numbersText{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			banks[i].Call = &callText{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}
 		}
-		for k, key := range b.Seal.keys {
-			comments[fmt.Sprintf("$.banks[%d].seal.keys[%d]", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(len(key)) + " 字节，内容已隐去")}
+		if b.CutOff > 0 {
+			banks[i].CutOff = b.CutOffText()
+		}
+		if b.ResendWithin > 0 {
+			banks[i].Resend = b.ResendWithin.String()
+		}
+		for k, key := range b.Seal.Keys {
+			if key.proof != nil {
+				comments[fmt.Sprintf("$.banks[%d].seal.keys[%d].file", i, k)] = []*yaml.Comment{yaml.LineComment(" " + strconv.Itoa(key.proof.bits()) + " 位，内容已隐去")}
+			}
 		}
 	}
 	text, err := yaml.MarshalWithOptions(map[string]any{"banks": banks}, yaml.WithComment(comments), yaml.IndentSequence(true))
@@ -141,4 +150,30 @@ func (s *Set) Describe() string {
 		return err.Error() // strings and lists of strings always print
 	}
 	return string(text)
+}
+
+// keyText and sealText are a seal as banks.yaml writes it.
+type keyText struct {
+	ID    string      `yaml:"id"`
+	File  string      `yaml:"file"`
+	From  deposit.Day `yaml:"from,omitempty"`
+	Until deposit.Day `yaml:"until,omitempty"`
+}
+
+type sealText struct {
+	Scheme Scheme    `yaml:"scheme"`
+	Keys   []keyText `yaml:"keys,omitempty"`
+	Pins   []string  `yaml:"client_pins,omitempty"`
+	From   []string  `yaml:"from,omitempty"`
+}
+
+func sealTextOf(s Seal) sealText {
+	text := sealText{Scheme: s.Scheme, Pins: s.Door.Pins}
+	for _, key := range s.Keys {
+		text.Keys = append(text.Keys, keyText{key.ID, key.File, key.From, key.Until})
+	}
+	for _, from := range s.Door.From {
+		text.From = append(text.From, from.String())
+	}
+	return text
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"depositd/platform/deposit"
 )
 
@@ -48,7 +50,7 @@ func TestExampleSet(t *testing.T) {
 	if err != nil || b.Adapter.Name != "jsonpush" || b.StatementAdapter.Name != "csv" || b.Charset != UTF8 || b.Notices != Aggregate || b.Parent() != "6550100000000000017" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if b.Seal.Verify(webhook(sealKey, "m-1", sealNow, "x", nil), []byte("x"), sealNow) != nil {
+	if believe(b.Seal, webhook(sealKey, "m-1", sealNow, "x", nil), "x") != nil {
 		t.Error("the seal does not have its key")
 	}
 	if s.Only() != nil {
@@ -84,7 +86,7 @@ func TestDescribe(t *testing.T) {
 			t.Error("it prints a key")
 		}
 	}
-	if !strings.Contains(text, "jsonpush.key # 32 字节，内容已隐去") || !strings.Contains(text, "zone: Asia/Shanghai") {
+	if !strings.Contains(text, "jsonpush.key # 256 位，内容已隐去") || !strings.Contains(text, "zone: Asia/Shanghai") {
 		t.Errorf("it does not say everything:\n%s", text)
 	}
 	again, err := ParseSet([]byte(text), keyFiles)
@@ -93,7 +95,7 @@ func TestDescribe(t *testing.T) {
 	}
 	for i, b := range again.All() {
 		if first := s.All()[i]; b.Code != first.Code || b.Name != first.Name || b.Adapter != first.Adapter || b.StatementAdapter != first.StatementAdapter ||
-			!slices.Equal(b.ParentAccounts, first.ParentAccounts) || b.Charset != first.Charset || b.Notices != first.Notices || !slices.Equal(b.Seal.Files, first.Seal.Files) {
+			!slices.Equal(b.ParentAccounts, first.ParentAccounts) || b.Charset != first.Charset || b.Notices != first.Notices || !cmp.Equal(sealTextOf(b.Seal), sealTextOf(first.Seal)) {
 			t.Errorf("it means another bank: %+v, was %+v", b, first)
 		}
 	}
@@ -138,9 +140,9 @@ func TestParseSetComplains(t *testing.T) {
 		"an unknown charset":         {"banks: [{code: a, adapter: camt, charset: BIG5, " + rest, []string{"charset", "BIG5", "GB18030"}},
 		"unknown notices":            {"banks: [{code: a, adapter: camt, notices: many, " + rest, []string{"notices", "many", "aggregate"}},
 		"no seal":                    {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"]}]", []string{"银行 a", "缺少验签方式", "scheme: none"}},
-		"an empty seal":              {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {}}]", []string{"seal.scheme", "hmac-sha256、none"}},
-		"an unknown seal":            {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: md5}}]", []string{"“md5”", "hmac-sha256、none"}},
-		"an unknown key in it":       {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: none, key: x}}]", []string{"“key”", "scheme、keys"}},
+		"an empty seal":              {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {}}]", []string{"seal.scheme", "hmac-sha256、hmac-sm3、none"}},
+		"an unknown seal":            {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: md5}}]", []string{"“md5”", "hmac-sha256、hmac-sm3、none"}},
+		"an unknown key in it":       {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: none, key: x}}]", []string{"“key”", "scheme、keys、client_pins、from"}},
 		"a seal without keys":        {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: hmac-sha256}}]", []string{"seal.keys", "缺少密钥文件"}},
 		"no seal with keys":          {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: none, keys: [a.key]}}]", []string{"删去 keys"}},
 		"a missing key":              {"banks: [{code: a, adapter: camt, parent_accounts: [\"1\"], seal: {scheme: hmac-sha256, keys: [c.key]}}]", []string{"c.key 不存在", "banks.yaml 所在目录"}},

@@ -26,6 +26,13 @@ CREATE TABLE users (
 ) $TABLE;
 CREATE INDEX users_by_invitation ON users (invitation);
 
+-- The centre's departments, as the trading platform writes them on its lots: a name mistyped on an account would see nothing.
+CREATE TABLE departments (
+    id   $ID         NOT NULL PRIMARY KEY,
+    name VARCHAR(64) NOT NULL,
+    UNIQUE (name)
+) $TABLE;
+
 CREATE TABLE sessions (
     id         $ID         NOT NULL PRIMARY KEY,
     hash       VARCHAR(64) NOT NULL, -- SHA-256 of the cookie

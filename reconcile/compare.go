@@ -27,7 +27,7 @@ func compare(l *Ledger, e *CreditView) []Compared {
 	both := l != nil && e != nil
 	rows := []Compared{
 		{"户名", left.Bidder, right.PayerName, both && left.Bidder != "" && right.PayerName != "" && deposit.NameKey(left.Bidder) != deposit.NameKey(right.PayerName)},
-		{"账号", left.BidderAccount, right.PayerAccount, both && left.BidderAccount != "" && right.PayerAccount != "" && left.BidderAccount != right.PayerAccount},
+		{"账号", left.BidderAccount.String(), right.PayerAccount.String(), both && left.BidderAccount != "" && right.PayerAccount != "" && left.BidderAccount != right.PayerAccount},
 		{"子账号", left.SubAccount, right.SubAccount, both && left.SubAccount != right.SubAccount},
 		{"金额", grouped(left.Deposit), grouped(right.Amount), both && left.Deposit != right.Amount},
 		{"开标时间 | 记账时间", deposit.Wall(left.OpeningAt), deposit.Wall(right.BookedAt), both && !right.BookedAt.Before(left.OpeningAt)},

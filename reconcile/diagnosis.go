@@ -14,7 +14,11 @@ import (
 
 // Diagnosis is all that is known of a number that cannot be credited, for the three steps of plan 4.6.1 case 2: the
 // number's state here and at the bank, the parent account's, and what has changed of late. Each part says when and where it
-// was read. Of a lot that is not opened yet nothing is told but that it is sealed: no lot, no time, no count.
+// was read.
+//
+// While any lot is sealed, a number that is free, one that a bid on a sealed lot holds, and one that is not known here all
+// look the same: whoever asks for one number after the other would else count the bidders. No time, count, result or call
+// that only a bid or a payment brings about is told then; what a bidder wants to know of his own money is an Enquiry.
 type Diagnosis struct {
 	SubAccount string `json:"sub_account"`
 	Bank       string `json:"bank"`
@@ -37,15 +41,16 @@ type NumberPart struct {
 	Since  *time.Time            `json:"since,omitempty"`
 	Until  *time.Time            `json:"quarantined_until,omitempty"`
 	Holds  []platform.HoldReason `json:"holds"`
-	Leases []LeasePart           `json:"leases"`
+	Leases []LeasePart           `json:"leases"` // those that may be seen
+
+	held bool // for a lot that is sealed
 }
 
 // LeasePart is one time for which the number was somebody's.
 type LeasePart struct {
-	Sealed   bool              `json:"sealed"`
-	Lot      string            `json:"lot,omitempty"`
-	LotState platform.LotState `json:"lot_state,omitempty"`
-	From     *time.Time        `json:"from,omitempty"`
+	Lot      string            `json:"lot"`
+	LotState platform.LotState `json:"lot_state"`
+	From     *time.Time        `json:"from"`
 	To       *time.Time        `json:"to,omitempty"` // none while it lasts
 }
 
@@ -60,10 +65,12 @@ type BankPart struct {
 	Credits *int             `json:"credits,omitempty"` // not while sealed
 }
 
-// AccountPart is the parent account. Its last bookings are times and counts; while the pool is sealed, the day alone.
+// AccountPart is the parent account. While any lot is sealed it is the last day compared, and whether that agreed.
 type AccountPart struct {
 	Source         string      `json:"source"`
+	Sealed         bool        `json:"sealed"`
 	StatementDay   deposit.Day `json:"statement_day,omitempty"`
+	Agrees         bool        `json:"agrees"`
 	Proof          bank.Proof  `json:"proof"`
 	Chain          Chain       `json:"chain"`
 	State          string      `json:"state"` // of the day: OPEN, CLOSED
@@ -86,8 +93,12 @@ type CallPart struct {
 
 // Diagnose collects it. code names the bank, "" where the number is known at one only. It asks the bank, so that it takes as long
 // as the bank does. NotFound "number_unknown", Invalid "bank_ambiguous" where several banks have the number.
-func (k *Keeper) Diagnose(ctx context.Context, code, subAccount string) (*Diagnosis, error) {
-	n, b, err := k.numberMeant(ctx, code, subAccount)
+func (k *Keeper) Diagnose(ctx context.Context, eyes deposit.Sight, code, subAccount string) (*Diagnosis, error) {
+	sealed, err := anySealed(ctx, k.db)
+	if err != nil {
+		return nil, err
+	}
+	n, b, err := k.numberMeant(ctx, eyes, code, subAccount)
 	if err != nil {
 		return nil, err
 	}
@@ -95,20 +106,52 @@ func (k *Keeper) Diagnose(ctx context.Context, code, subAccount string) (*Diagno
 	if d.Parent == "" {
 		d.Parent = b.Parent()
 	}
-	if err := k.diagnoseNumber(ctx, d, n); err != nil {
+	if err := k.diagnoseNumber(ctx, eyes, d, n); err != nil {
 		return nil, err
+	}
+	if sealed {
+		d.Number.seal()
 	}
 	for _, part := range []func(context.Context, *Diagnosis, *bank.Bank) error{k.diagnoseAtBank, k.diagnoseAccount, k.diagnoseCalls} {
 		if err := part(ctx, d, b); err != nil {
 			return nil, err
 		}
 	}
+	if sealed {
+		d.seal(b)
+	}
 	return d, k.diagnoseChanges(ctx, d, n)
 }
 
-// numberMeant finds the number and its bank. One that is not known here may be asked of a bank that is named.
-func (k *Keeper) numberMeant(ctx context.Context, code, subAccount string) (n platform.Number, b *bank.Bank, err error) {
-	known, err := platform.NumberCalled(ctx, k.db, subAccount)
+// seal makes of a number that is free, is not known, or was ever held for a lot that is sealed, one that says nothing by its
+// state.
+func (p *NumberPart) seal() {
+	if p.State != "" && p.State != platform.NumberFree && !p.held {
+		return
+	}
+	*p = NumberPart{Source: p.Source, Sealed: true, Holds: []platform.HoldReason{}, Leases: p.Leases}
+}
+
+// seal takes out what only a bid or a payment brings about: all calls but link tests, and what the bank said of the number.
+func (d *Diagnosis) seal(b *bank.Bank) {
+	link := ""
+	if b.Adapter.Calls != nil && b.Adapter.Calls.Link != nil {
+		link = b.Adapter.Calls.Link.Code
+	}
+	d.Calls = slices.DeleteFunc(d.Calls, func(c CallPart) bool { return c.Code != link })
+	at := &d.AtBank
+	if at.Outcome == bank.CallRefused {
+		at.Outcome = bank.CallDone // it has answered
+	}
+	*at = BankPart{Source: at.Source, AskedAt: at.AskedAt, Outcome: at.Outcome}
+	a := &d.Account
+	*a = AccountPart{Source: a.Source, Sealed: true, StatementDay: a.StatementDay, Agrees: a.Agrees}
+}
+
+// numberMeant finds the number and its bank. One that is not known here, or is known by sealed bids alone, may be asked of a
+// bank that is named.
+func (k *Keeper) numberMeant(ctx context.Context, eyes deposit.Sight, code, subAccount string) (n platform.Number, b *bank.Bank, err error) {
+	known, err := platform.NumberCalled(ctx, k.db, subAccount, eyes)
 	if err != nil {
 		return n, nil, err
 	}
@@ -131,7 +174,7 @@ func (k *Keeper) numberMeant(ctx context.Context, code, subAccount string) (n pl
 	return n, nil, deposit.Refuse(deposit.Invalid, "bank_ambiguous", "几家银行都有这一子账号，请用 bank 参数写明银行")
 }
 
-func (k *Keeper) diagnoseNumber(ctx context.Context, d *Diagnosis, n platform.Number) error {
+func (k *Keeper) diagnoseNumber(ctx context.Context, eyes deposit.Sight, d *Diagnosis, n platform.Number) error {
 	d.Number = NumberPart{Source: "号池台账", State: n.State, Holds: []platform.HoldReason{}, Leases: []LeasePart{}}
 	if n.ID == 0 {
 		return nil
@@ -151,9 +194,8 @@ func (k *Keeper) diagnoseNumber(ctx context.Context, d *Diagnosis, n platform.Nu
 	lots, err := platform.LotsByID(ctx, k.db, ids)
 	for _, l := range leases {
 		lot := lots[l.LotID]
-		if lot.State == platform.LotAnnounced {
-			d.Number.Sealed = true
-			d.Number.Leases = append(d.Number.Leases, LeasePart{Sealed: true})
+		d.Number.held = d.Number.held || lot.Sealed()
+		if lot.Sealed() || !eyes.Reaches(lot.Department) {
 			continue
 		}
 		part := LeasePart{Lot: lot.Number, LotState: lot.State, From: instant(l.From)}
@@ -163,9 +205,7 @@ func (k *Keeper) diagnoseNumber(ctx context.Context, d *Diagnosis, n platform.Nu
 		d.Number.Leases = append(d.Number.Leases, part)
 	}
 	d.Number.Holds = append(d.Number.Holds, held...)
-	if !d.Number.Sealed {
-		d.Number.Since, d.Number.Until = instant(n.Since), instant(n.QuarantinedUntil)
-	}
+	d.Number.Since, d.Number.Until = instant(n.Since), instant(n.QuarantinedUntil)
 	return err
 }
 
@@ -220,6 +260,7 @@ func (k *Keeper) diagnoseAccount(ctx context.Context, d *Diagnosis, b *bank.Bank
 		if err != nil {
 			return err
 		}
+		d.Account.Agrees = last.State == DayClosed
 		d.Account.StatementDay, d.Account.Proof, d.Account.Chain, d.Account.State, d.Account.ComparedAt = last.Day, s.Proof, last.Chain, last.State, instant(last.ComparedAt)
 	}
 	newest, err := bank.NewestOn(ctx, k.db, book, bank.Credit, mostCounted)
@@ -227,10 +268,6 @@ func (k *Keeper) diagnoseAccount(ctx context.Context, d *Diagnosis, b *bank.Bank
 		return err
 	}
 	d.Account.LastCreditDay = newest[0].BookingDate
-	sealed, err := anySealed(ctx, k.db)
-	if err != nil || sealed || d.Number.Sealed {
-		return err
-	}
 	count := len(newest)
 	d.Account.LastCreditAt, d.Account.CreditsThatDay = instant(newest[0].BookedAt), &count
 	return nil

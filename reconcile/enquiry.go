@@ -123,8 +123,7 @@ func (d *Desk) ReleaseEnquiry(ctx context.Context, by string, id sqldb.ID) (e En
 		if err != nil {
 			return err
 		}
-		e.Answer, e.Place, err = e.answered(ctx, tx)
-		if err != nil {
+		if e.Answer, e.Place, err = d.answer(ctx, tx, &e); err != nil {
 			return err
 		}
 		if err := tx.Move(ctx, sqldb.Move{Table: "enquiries", ID: id, Version: e.Version, From: e.State, To: next, Note: "答复已放行"}); err != nil {
@@ -141,9 +140,13 @@ func (d *Desk) ReleaseEnquiry(ctx context.Context, by string, id sqldb.ID) (e En
 	return e, err
 }
 
-// answered finds the one credit that is all that was said, and whether its number is the payer's.
-func (e *Enquiry) answered(ctx context.Context, r sqldb.Reader) (EnquiryAnswer, string, error) {
-	same, err := bank.CreditsBySerial(ctx, r, e.Bank, e.Day, []string{e.Serial})
+// answer finds the one credit that is all that was said, and whether its number is the payer's.
+func (d *Desk) answer(ctx context.Context, r sqldb.Reader, e *Enquiry) (EnquiryAnswer, string, error) {
+	b, err := d.banks.Bank(e.Bank)
+	if err != nil {
+		return "", "", err
+	}
+	same, err := bank.CreditsBySerial(ctx, r, b, e.Day, []string{e.Serial})
 	if err != nil {
 		return "", "", err
 	}

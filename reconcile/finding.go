@@ -17,6 +17,7 @@ type FindingKind string
 const (
 	KindCredit   FindingKind = "CREDIT"   // an entry whose verdict is not plainly Matched
 	KindBid      FindingKind = "BID"      // a bid without a deposit at opening
+	KindPayer    FindingKind = "PAYER"    // a lot and an account from which several of its bidders were paid for
 	KindMissing  FindingKind = "MISSING"  // an entry that was never pushed
 	KindOrphan   FindingKind = "ORPHAN"   // an entry that was pushed and is not on the final statement
 	KindConflict FindingKind = "CONFLICT" // an entry whose sightings contradict each other
@@ -29,6 +30,7 @@ const (
 	KindCheck    FindingKind = "CHECK"    // an invariant of the service that does not hold
 	KindPool     FindingKind = "POOL"     // a pool and a code: the key is made of both
 	KindNumber   FindingKind = "NUMBER"   // a number of a pool that is not released
+	KindMessage  FindingKind = "MESSAGE"  // a message whose id came again with other bytes
 	KindWord     FindingKind = "WORD"     // a number of which the bank says something else than we
 )
 
@@ -136,7 +138,7 @@ func keep(ctx context.Context, tx *sqldb.Tx, kind FindingKind, subjects []sqldb.
 
 // revise makes a finding say what is now the case, and opens it again if that is something new.
 func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
-	if slices.Contains([]FindingKind{KindCheck, KindPool, KindNumber, KindWord}, old.Kind) {
+	if slices.Contains([]FindingKind{KindCheck, KindPool, KindNumber, KindWord, KindMessage}, old.Kind) {
 		f.Day = old.Day // it belongs to the night in which it was found, the others to the day of their subject
 	}
 	same := old.Code == f.Code && old.Reasons == f.Reasons && old.Day == f.Day && old.SuggestedBid == f.SuggestedBid && old.BidID == f.BidID &&

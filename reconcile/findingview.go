@@ -27,17 +27,17 @@ type FindingView struct {
 
 // Ledger is the trading platform's side of a bid (台账).
 type Ledger struct {
-	Lot           string      `json:"lot"`
-	LotName       string      `json:"lot_name"`
-	Department    string      `json:"department"`
-	Deposit       deposit.Fen `json:"deposit"`
-	OpeningAt     time.Time   `json:"opening_at"`
-	Bidder        string      `json:"bidder"`
-	BidderAccount string      `json:"bidder_account"`
-	SubAccount    string      `json:"sub_account"`
-	LeasedFrom    *time.Time  `json:"leased_from,omitempty"`
-	LeasedTo      *time.Time  `json:"leased_to,omitempty"` // absent while its end is not known
-	Paid          bool        `json:"paid"`                // something that counts was paid for the bid
+	Lot           string          `json:"lot"`
+	LotName       string          `json:"lot_name"`
+	Department    string          `json:"department"`
+	Deposit       deposit.Fen     `json:"deposit"`
+	OpeningAt     time.Time       `json:"opening_at"`
+	Bidder        string          `json:"bidder"`
+	BidderAccount deposit.Account `json:"bidder_account"` // masked, as everywhere
+	SubAccount    string          `json:"sub_account"`
+	LeasedFrom    *time.Time      `json:"leased_from,omitempty"`
+	LeasedTo      *time.Time      `json:"leased_to,omitempty"` // absent while its end is not known
+	Paid          bool            `json:"paid"`                // something that counts was paid for the bid
 }
 
 // FindingStep is a line of what was done about a finding.
@@ -123,21 +123,26 @@ func (d *Desk) ledger(ctx context.Context, v *FindingView, lotID, bidID sqldb.ID
 	if err != nil || !known {
 		return nil, err
 	}
-	l := &Ledger{Lot: lot.Number, LotName: lot.Name, Department: lot.Department, Deposit: lot.Deposit, OpeningAt: lot.OpensAt, Bidder: bid.Bidder, BidderAccount: bid.BidderAccount}
+	l := &Ledger{Lot: lot.Number, LotName: lot.Name, Department: lot.Department, Deposit: lot.Deposit, OpeningAt: lot.OpensAt, Bidder: bid.Bidder, BidderAccount: deposit.Account(bid.BidderAccount)}
 	paid, err := countedOf(ctx, d.db, []sqldb.ID{bidID})
 	if err != nil {
 		return nil, err
 	}
 	l.Paid = paid[bidID].Credits > 0
-	return l, d.viewLease(ctx, v, l, bid)
+	return l, d.viewLease(ctx, v, l, lot.ID, bid)
 }
 
-// viewLease names the lease that was in force when the money came, else the bid's last one.
-func (d *Desk) viewLease(ctx context.Context, v *FindingView, l *Ledger, bid platform.Bid) error {
-	leases, err := platform.LeasesOf(ctx, d.db, []sqldb.ID{bid.ID})
+// viewLease names the lease that was in force when the money came, else the last one: of the bid, or of its lot where the bids
+// share the number. Those of other lots, which may be sealed, say nothing here.
+func (d *Desk) viewLease(ctx context.Context, v *FindingView, l *Ledger, lot sqldb.ID, bid platform.Bid) (err error) {
+	var leases []platform.Lease
+	if bid.ID != 0 {
+		leases, err = platform.LeasesOf(ctx, d.db, []sqldb.ID{bid.ID})
+	}
 	if err == nil && len(leases) == 0 && v.Entry != nil && v.Entry.SubAccount != "" {
 		leases, err = platform.LeasesOn(ctx, d.db, v.Entry.Bank, v.Entry.SubAccount)
 	}
+	leases = slices.DeleteFunc(leases, func(one platform.Lease) bool { return one.LotID != lot })
 	if err != nil || len(leases) == 0 {
 		return err
 	}

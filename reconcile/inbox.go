@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"regexp"
 	"time"
 
 	"depositd/bank"
@@ -12,7 +13,8 @@ import (
 )
 
 // What banks have sent tells who pays, and by its number how many: of notices that came since a sealed lot was announced none is
-// listed, and one that is asked for by its key is shown once all its credits may be seen.
+// listed, and there is one for who asks by its key once all its credits may be seen. Of what else came it is told that it came,
+// when, and what became of it: neither size nor hash, nor the key, which of a file is a part of the hash.
 
 // Inbox lists what banks have sent, for eyes that reach everything; sealed says that notices are left out.
 func (d *Desk) Inbox(ctx context.Context, eyes deposit.Sight, q bank.InboxQuery) (page []bank.InboxRow, next string, sealed bool, err error) {
@@ -28,19 +30,21 @@ func (d *Desk) Inbox(ctx context.Context, eyes deposit.Sight, q bank.InboxQuery)
 	}
 	page, next, err = bank.Inbox(ctx, d.db, q)
 	for i := range page {
-		if !page[i].ReceivedAt.Before(since) && page[i].Outcome != bank.Refused {
-			page[i].Size = 0 // it tells how many bookings there are
+		if !page[i].ReceivedAt.Before(since) {
+			blind(&page[i])
 		}
 	}
 	return page, next, sealed, err
 }
 
+// blind takes from a message's row what tells how many bookings it holds and of whom: the code says enough of why it was refused.
+func blind(m *bank.InboxRow) { m.ID, m.ExternalID, m.Size, m.SHA256, m.Detail = 0, "", 0, "", "" }
+
 // MessageView is a message with what was read of it.
 type MessageView struct {
 	bank.InboxRow
-	Sealed     bool            `json:"sealed"` // it tells of a lot that is not opened yet: neither text nor entries are shown
-	Text       string          `json:"text"`   // the beginning, decoded
-	Cut        bool            `json:"cut"`    // there is more than Text
+	Text       string          `json:"text"` // the beginning, decoded, its long figures masked
+	Cut        bool            `json:"cut"`  // there is more than Text
 	Entries    []MessageEntry  `json:"entries"`
 	Unreadable string          `json:"unreadable"` // why it cannot be decoded
 	Faults     []bank.FaultRow `json:"faults"`     // of a file: records that could not be read
@@ -74,14 +78,14 @@ const (
 	mostFaults = 100
 )
 
-// Message shows one message; NotFound "message_unknown" where there is none.
+// Message shows one message; NotFound "message_unknown" where there is none, or it may tell of a lot that is not opened yet.
 func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*MessageView, error) {
 	if !eyes.Everything() {
 		return nil, deposit.Refuse(deposit.Denied, "sight_too_short", "银行报文涉及全部科室，只有综合科、领导和审计可以查看")
 	}
 	m, err := bank.InboxRowByID(ctx, d.db, id)
 	if errors.Is(err, sqldb.ErrNone) {
-		return nil, deposit.Refuse(deposit.NotFound, "message_unknown", "没有这份报文")
+		return nil, noMessage()
 	}
 	if err != nil {
 		return nil, err
@@ -90,37 +94,65 @@ func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*M
 	if err != nil {
 		return nil, err
 	}
-	v := &MessageView{InboxRow: m, Sealed: !m.ReceivedAt.Before(since), Entries: []MessageEntry{}, Faults: []bank.FaultRow{}, Statements: []MessageDay{}}
+	v := &MessageView{InboxRow: m, Entries: []MessageEntry{}, Faults: []bank.FaultRow{}, Statements: []MessageDay{}}
 	raw, err := bank.Head(ctx, d.db, m.ID, mostText)
 	if err != nil {
 		return nil, err
 	}
 	b, gone := d.banks.Bank(m.Bank)
+	sealed := !m.ReceivedAt.Before(since)
 	switch {
+	case sealed && (gone != nil || m.Kind != bank.KindNotice):
+		return nil, noMessage()
 	case gone != nil: // nobody knows any more how to read it
 		v.Unreadable = "该银行已不在 banks.yaml 中"
 		return v, nil
 	case m.Kind == bank.KindNotice:
-		err = d.viewEntries(ctx, eyes, v, b, raw)
+		err = d.viewEntries(ctx, v, b, raw)
+		if err == nil && sealed {
+			err = d.allSeen(ctx, eyes, v)
+		}
 	default:
 		err = d.viewFile(ctx, v)
 	}
-	if v.Sealed {
-		v.Size, v.Entries, v.Faults = 0, []MessageEntry{}, []bank.FaultRow{}
-		return v, err
+	if err != nil {
+		return nil, err
 	}
-	v.Text, v.Cut = b.Text(raw), int64(len(raw)) < m.Size
-	return v, err
+	v.Text, v.Cut = maskedText(b.Text(raw), v.Entries), int64(len(raw)) < m.Size
+	for i := range v.Faults {
+		v.Faults[i].Raw = maskedText(v.Faults[i].Raw, nil)
+	}
+	return v, nil
 }
 
-// viewEntries decodes a notice. It is shown, whatever is sealed, when each of its entries may be seen.
-func (d *Desk) viewEntries(ctx context.Context, eyes deposit.Sight, v *MessageView, b *bank.Bank, raw []byte) error {
+func noMessage() error {
+	return deposit.Refuse(deposit.NotFound, "message_unknown", "没有这份报文，或开标前不能查看")
+}
+
+// longFigures are what may be somebody's account: as short as accounts are, as long as they come.
+var longFigures = regexp.MustCompile(`[0-9]{9,}`)
+
+// maskedText is what a bank has written, each long figure masked but those that its entries tell to be serials or numbers of ours.
+func maskedText(text string, entries []MessageEntry) string {
+	ours := map[string]bool{}
+	for i := range entries {
+		ours[entries[i].Serial], ours[entries[i].SubAccount] = true, true
+	}
+	return longFigures.ReplaceAllStringFunc(text, func(figure string) string {
+		if ours[figure] {
+			return figure
+		}
+		return deposit.MaskAccount(figure)
+	})
+}
+
+// viewEntries decodes a notice.
+func (d *Desk) viewEntries(ctx context.Context, v *MessageView, b *bank.Bank, raw []byte) error {
 	read, err := b.Reread(raw)
 	if err != nil {
 		v.Unreadable = deposit.AsRefusal(err).Text
 		return nil
 	}
-	var ids []sqldb.ID
 	for i := range read {
 		e := &read[i]
 		kept, err := bank.BySerial(ctx, d.db, b.Code, e.ParentAccount, []string{e.Serial})
@@ -131,16 +163,23 @@ func (d *Desk) viewEntries(ctx context.Context, eyes deposit.Sight, v *MessageVi
 		for _, k := range kept {
 			if k.BookingDate == e.BookingDate && k.SerialSeq == e.SerialSeq && k.Direction == e.Direction {
 				one.Credit = k.ID
-				ids = append(ids, k.ID)
 			}
 		}
 		v.Entries = append(v.Entries, one)
 	}
-	if !v.Sealed {
-		return nil
+	return nil
+}
+
+// allSeen refuses a notice unless it could be read and each of its entries may be seen.
+func (d *Desk) allSeen(ctx context.Context, eyes deposit.Sight, v *MessageView) error {
+	var ids []sqldb.ID
+	for i := range v.Entries {
+		ids = append(ids, v.Entries[i].Credit)
 	}
 	seen, err := SeenCredits(ctx, d.db, eyes, ids)
-	v.Sealed = len(seen) < len(read)
+	if err == nil && (len(ids) == 0 || len(seen) < len(ids)) {
+		err = noMessage()
+	}
 	return err
 }
 

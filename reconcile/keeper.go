@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -21,11 +22,14 @@ type Keeper struct {
 	platform *platform.Desk
 	lines    map[string]*bank.Line    // of the banks that can be called
 	gates    map[string]chan struct{} // of this process, one opens numbers at a bank for all who wait
+
+	mu      sync.Mutex
+	rhythms map[string]learnt // of the banks' pushing, learnt once a day
 }
 
 // NewKeeper makes the keeper of a database's pools. serial gives each call to a bank its number.
 func NewKeeper(db *sqldb.DB, banks *bank.Set, b *bank.Desk, p *platform.Desk, serial func() string) (*Keeper, error) {
-	k := &Keeper{db: db, banks: banks, bank: b, platform: p, lines: map[string]*bank.Line{}, gates: map[string]chan struct{}{}}
+	k := &Keeper{db: db, banks: banks, bank: b, platform: p, lines: map[string]*bank.Line{}, gates: map[string]chan struct{}{}, rhythms: map[string]learnt{}}
 	for _, one := range banks.All() {
 		if one.Reach.URL == "" {
 			continue

@@ -93,6 +93,9 @@ func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
 	if err := h.findBids(ctx, tx, bids, len(fresh) < len(changed)); err != nil {
 		return err
 	}
+	if err := h.findShared(ctx, tx); err != nil {
+		return err
+	}
 	if err := suggestAgain(ctx, tx, changed, standing); err != nil {
 		return err
 	}

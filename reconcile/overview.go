@@ -75,13 +75,9 @@ func (d *Desk) lastDay(ctx context.Context) (deposit.Day, error) {
 
 // proofs are the bank reports of a day and what is told of sealed lots, as Report has them, without its findings.
 func (d *Desk) proofs(ctx context.Context, eyes deposit.Sight, day deposit.Day) (banks []BankReport, sealed *SealedPart, err error) {
-	since, err := platform.SealedSince(ctx, d.db)
-	if err != nil {
-		return nil, nil, err
-	}
 	banks = []BankReport{}
 	if eyes.Everything() {
-		if banks, err = d.bankReports(ctx, day, since.Before(day.Add(1).Start())); err != nil {
+		if banks, err = d.bankReports(ctx, day); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -198,7 +194,8 @@ func (m *monthReading) found(ctx context.Context) error {
 	return err
 }
 
-// booked tells of the days before the first lot was announced that is sealed: later counts could be of its bidders.
+// booked tells of the days whose figures were known before the first lot was announced that is sealed, as bankReport does:
+// later counts could be of its bidders.
 func (m *monthReading) booked(ctx context.Context) error {
 	sealed, err := platform.SealedSince(ctx, m.desk.db)
 	if err != nil || !m.eyes.Everything() {
@@ -209,8 +206,8 @@ func (m *monthReading) booked(ctx context.Context) error {
 		notices, stated int64
 	}
 	rows, err := sqldb.Select(ctx, m.desk.db, func(r *row) []any { return []any{&r.day, &r.notices, &r.stated} },
-		"SELECT c.day, SUM(c.notice_count), SUM(COALESCE(s.credit_count + s.debit_count, 0)) FROM closings AS c LEFT JOIN statements AS s ON s.id = c.statement_id "+
-			"WHERE c.day >= ? AND c.day <= ? AND c.day < ? GROUP BY c.day", m.since, m.until, deposit.DayOf(sealed))
+		"SELECT c.day, SUM(c.notice_count), SUM(s.credit_count + s.debit_count) FROM closings AS c JOIN statements AS s ON s.id = c.statement_id "+
+			"WHERE c.day >= ? AND c.day <= ? AND c.day < ? AND s.imported_at < ? GROUP BY c.day", m.since, m.until, deposit.DayOf(sealed), sqldb.At(sealed))
 	for _, r := range rows {
 		m.at(r.day).Notices, m.at(r.day).Statement = r.notices, r.stated
 	}

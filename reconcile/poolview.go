@@ -43,10 +43,17 @@ type BankWord struct {
 
 // Pools shows every pool. As long as any lot is sealed each pool is: that it serves one would tell that somebody bids.
 func (k *Keeper) Pools(ctx context.Context) ([]PoolView, error) {
+	sealed, err := anySealed(ctx, k.db)
+	if err != nil {
+		return nil, err
+	}
 	pools, err := k.pools(ctx)
+	if sealed {
+		pools = k.everyPool()
+	}
 	views := make([]PoolView, 0, len(pools))
 	for _, p := range pools {
-		v, err := k.view(ctx, p)
+		v, err := k.view(ctx, p, sealed)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +62,20 @@ func (k *Keeper) Pools(ctx context.Context) ([]PoolView, error) {
 	return views, err
 }
 
-func (k *Keeper) view(ctx context.Context, p platform.Pool) (PoolView, error) {
+// everyPool lists the parent accounts of all banks that have pools, with or without numbers: that one has its first would tell that somebody bids.
+func (k *Keeper) everyPool() (all []platform.Pool) {
+	for _, b := range k.banks.All() {
+		for _, parent := range b.ParentAccounts {
+			if b.Numbers.From == "" {
+				continue // the trading platform brings its numbers
+			}
+			all = append(all, platform.Pool{Bank: b.Code, Parent: parent})
+		}
+	}
+	return all
+}
+
+func (k *Keeper) view(ctx context.Context, p platform.Pool, sealed bool) (PoolView, error) {
 	b, err := k.banks.Bank(p.Bank)
 	if err != nil {
 		return PoolView{}, err
@@ -64,9 +84,9 @@ func (k *Keeper) view(ctx context.Context, p platform.Pool) (PoolView, error) {
 	if err != nil {
 		return PoolView{}, err
 	}
-	v := PoolView{Bank: p.Bank, Parent: p.Parent, From: b.Numbers.From, Colour: s.Colour, ForecastOn: s.ForecastOn}
-	if v.Sealed, err = anySealed(ctx, k.db); err != nil || v.Sealed {
-		return v, err
+	v := PoolView{Bank: p.Bank, Parent: p.Parent, From: b.Numbers.From, Colour: s.Colour, ForecastOn: s.ForecastOn, Sealed: sealed}
+	if sealed {
+		return v, nil
 	}
 	counts, err := platform.PoolCounts(ctx, k.db, p.Bank, p.Parent)
 	if err != nil {

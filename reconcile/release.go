@@ -118,10 +118,14 @@ func (k *Keeper) release(ctx context.Context, by string, b *bank.Bank, subAccoun
 // called. By then the account's last statement must be closed and not older than the number's last booking.
 //
 // Conflict "bank_confirms_itself" for a bank that can be called; "statement_open" while the day is not closed; and what
-// platform.Release refuses.
+// platform.Release refuses. While any lot is sealed, "not_releasable" for every number but one that drains after a lot that is
+// open: asked for one after the other, numbers would else tell how many bids hold one.
 func (k *Keeper) ConfirmReleased(ctx context.Context, by string, b *bank.Bank, subAccount string) error {
 	if k.lines[b.Code] != nil {
 		return deposit.Refuse(deposit.Conflict, "bank_confirms_itself", "该银行由服务发送注销请求确认，无需人工确认")
+	}
+	if err := k.mayTell(ctx, b.Code, subAccount); err != nil {
+		return err
 	}
 	n, err := platform.NumberOf(ctx, k.db, b.Code, subAccount)
 	if err != nil {
@@ -139,6 +143,18 @@ func (k *Keeper) ConfirmReleased(ctx context.Context, by string, b *bank.Bank, s
 		return deposit.Refuse(deposit.Conflict, "statement_open", "该母账户最近一日的对账尚未关闭，或早于该子账号的最后一笔流水，请先导入对账单并完成日终对账")
 	}
 	return k.release(ctx, by, b, subAccount)
+}
+
+func (k *Keeper) mayTell(ctx context.Context, code, subAccount string) error {
+	sealed, err := anySealed(ctx, k.db)
+	if err != nil || !sealed {
+		return err
+	}
+	drains, err := platform.DrainsSeen(ctx, k.db, code, subAccount)
+	if err == nil && !drains {
+		err = deposit.Refuse(deposit.Conflict, "not_releasable", "该子账号目前不能人工释放：只有标段已开标或已终结、正待释放的子账号可以；depositd pool status 列出这些子账号")
+	}
+	return err
 }
 
 // lastClosing is the last day of an account whose statement was compared.

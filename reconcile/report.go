@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -22,14 +23,15 @@ type Report struct {
 	Sealed   *SealedPart    `json:"sealed,omitempty"` // while any lot is
 }
 
-// BankReport is one parent account's day. As long as a lot is sealed that was announced by the end of the day, its balances,
+// BankReport is one parent account's day. As long as a lot is sealed that was announced when its figures were known, balances,
 // sums and counts could be of that lot, and one bit is told: that it agrees, or that something differs.
 type BankReport struct {
 	Bank          string `json:"bank"`
 	ParentAccount string `json:"parent_account"`
 	Currency      string `json:"currency"`
 	Sealed        bool   `json:"sealed"`
-	Agrees        bool   `json:"agrees"` // the statement is here, holds together, and has what the notices have
+	Compared      bool   `json:"compared"` // by the nightly job; before that agrees says nothing
+	Agrees        bool   `json:"agrees"`   // the statement is here, holds together, and has what the notices have
 
 	*DayFigures // nil while sealed
 }
@@ -75,7 +77,7 @@ type Shortfall struct {
 // Mismatches says whether there is anything that a person has to look at.
 func (r *Report) Mismatches() bool {
 	for _, b := range r.Banks {
-		if b.Sealed && !b.Agrees {
+		if b.Sealed && b.Compared && !b.Agrees {
 			return true
 		}
 	}
@@ -90,16 +92,13 @@ func (r *Report) Mismatches() bool {
 // Report reads the day's report for somebody's eyes. It changes nothing and may be asked before the day is closed.
 func (d *Desk) Report(ctx context.Context, eyes deposit.Sight, day deposit.Day) (*Report, error) {
 	r := &Report{Day: day, Banks: []BankReport{}}
-	since, err := platform.SealedSince(ctx, d.db)
-	if err != nil {
-		return nil, err
-	}
 	if eyes.Everything() {
-		if r.Banks, err = d.bankReports(ctx, day, since.Before(day.Add(1).Start())); err != nil {
+		var err error
+		if r.Banks, err = d.bankReports(ctx, day); err != nil {
 			return nil, err
 		}
 	}
-	err = together(
+	err := together(
 		func() (err error) { r.Counts, err = d.counts(ctx, eyes, day); return err },
 		func() (err error) {
 			r.Findings, err = findingRows(ctx, d.db, eyes, "f.day = ? AND f.state <> 'CLEARED'", "", day)
@@ -113,21 +112,23 @@ func (d *Desk) Report(ctx context.Context, eyes deposit.Sight, day deposit.Day) 
 	return r, nil
 }
 
-func (d *Desk) bankReports(ctx context.Context, day deposit.Day, sealed bool) ([]BankReport, error) {
+func (d *Desk) bankReports(ctx context.Context, day deposit.Day) ([]BankReport, error) {
+	since, err := platform.SealedSince(ctx, d.db)
+	if err != nil {
+		return nil, err
+	}
 	books, err := d.books(ctx, day)
 	all := make([]BankReport, len(books))
 	for i, b := range books {
-		if all[i], err = d.bankReport(ctx, b, day); err != nil {
+		if all[i], err = d.bankReport(ctx, b, day, since); err != nil {
 			return nil, err
-		}
-		if all[i].Sealed = sealed; sealed {
-			all[i].DayFigures = nil
 		}
 	}
 	return all, err
 }
 
-func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day) (BankReport, error) {
+// bankReport is an account's day. since is when the first lot that is sealed was announced.
+func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day, since time.Time) (BankReport, error) {
 	one := BankReport{Bank: b.Bank, ParentAccount: b.ParentAccount, Currency: "CNY"}
 	fig, err := d.look(ctx, b, day)
 	if err != nil {
@@ -138,10 +139,26 @@ func (d *Desk) bankReport(ctx context.Context, b bank.Book, day deposit.Day) (Ba
 	if err != nil && !errors.Is(err, sqldb.ErrNone) {
 		return one, err
 	}
-	one.State = c.State
+	one.State, one.Compared = c.State, c.ID != 0
 	one.Differences, err = d.differences(ctx, b, day)
 	one.Agrees = c.State == DayClosed && len(one.Differences) == 0
+	if one.Sealed = !since.After(fig.known(d.db.Now())); one.Sealed {
+		one.DayFigures = nil
+	}
 	return one, err
+}
+
+// known is when the figures of a day were known: at its end, or when its statement came, or, while there is none, now. A lot
+// that was announced by then may have its money in them.
+func (fig *figures) known(now time.Time) time.Time {
+	end := fig.day.Add(1).Start()
+	switch {
+	case fig.statement == nil:
+		return now
+	case fig.statement.ImportedAt.After(end):
+		return fig.statement.ImportedAt
+	}
+	return end
 }
 
 // told is the figures as a report has them.
@@ -166,7 +183,7 @@ func (fig *figures) told() *DayFigures {
 // differences sums what the comparison of an account's day found, in the order of Codes.
 func (d *Desk) differences(ctx context.Context, b bank.Book, day deposit.Day) ([]Difference, error) {
 	all, err := sqldb.Select(ctx, d.db, func(f *Difference) []any { return []any{&f.Code, &f.Entries, &f.Amount} },
-		"SELECT code, COUNT(*), SUM(amount) FROM findings WHERE day = ? AND bank = ? AND parent_account = ? AND kind NOT IN ('CREDIT','BID','CHECK','POOL','NUMBER','WORD') AND state <> 'CLEARED' GROUP BY code",
+		"SELECT code, COUNT(*), SUM(amount) FROM findings WHERE day = ? AND bank = ? AND parent_account = ? AND kind NOT IN ('CREDIT','BID','PAYER','CHECK','POOL','NUMBER','WORD') AND state <> 'CLEARED' GROUP BY code",
 		day, b.Bank, b.ParentAccount)
 	slices.SortFunc(all, func(a, b Difference) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
 	return append([]Difference{}, all...), err

@@ -42,7 +42,7 @@ func (d *Desk) sealDays(ctx context.Context, by string, last Seal) error {
 		return err
 	}
 	for _, day := range days {
-		s, err := d.sealOf(ctx, deposit.Day(day), last.Hash)
+		s, err := d.trail().sealOf(ctx, deposit.Day(day), last.Hash)
 		if err != nil {
 			return err
 		}
@@ -58,20 +58,13 @@ func (d *Desk) sealDays(ctx context.Context, by string, last Seal) error {
 	return nil
 }
 
-// sealOf computes the seal of a day. The events come in the order in which they were counted; a day's are one stretch of
-// that order but for clocks that differ, so that nothing has to be sorted.
-func (d *Desk) sealOf(ctx context.Context, day deposit.Day, before string) (Seal, error) {
+// sealOf computes the seal of a day.
+func (t trail) sealOf(ctx context.Context, day deposit.Day, before string) (Seal, error) {
 	digest := sha256.New()
 	_, _ = fmt.Fprintf(digest, "%s\n%s\n", before, day)
 	s := Seal{Day: day}
-	type stretch struct{ first, last int64 }
-	found, err := sqldb.Select(ctx, d.db, func(s *stretch) []any { return []any{&s.first, &s.last} },
-		"SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), -1) FROM events WHERE at >= ? AND at < ?", sqldb.At(day.Start()), sqldb.At(day.Add(1).Start()))
-	if err != nil {
-		return s, err
-	}
 	var line []byte
-	err = sqldb.Events.Each(ctx, d.db, "WHERE seq >= ? AND seq <= ? AND SUBSTR(at, 1, 10) = ? ORDER BY seq", []any{found[0].first, found[0].last, string(day)}, func(e *sqldb.Event) error {
+	err := t.onDay(ctx, day, func(e *sqldb.Event) error {
 		s.Events++
 		line = appendEvent(line[:0], e)
 		_, err := digest.Write(line)
@@ -79,6 +72,18 @@ func (d *Desk) sealOf(ctx context.Context, day deposit.Day, before string) (Seal
 	})
 	s.Hash = hex.EncodeToString(digest.Sum(nil))
 	return s, err
+}
+
+// eventsOn gives the events of a day in the order in which they were counted; a day's are one stretch of that order but for
+// clocks that differ, so that nothing has to be sorted.
+func (d *Desk) eventsOn(ctx context.Context, day deposit.Day, f func(*sqldb.Event) error) error {
+	type stretch struct{ first, last int64 }
+	found, err := sqldb.Select(ctx, d.db, func(s *stretch) []any { return []any{&s.first, &s.last} },
+		"SELECT COALESCE(MIN(seq), 0), COALESCE(MAX(seq), -1) FROM events WHERE at >= ? AND at < ?", sqldb.At(day.Start()), sqldb.At(day.Add(1).Start()))
+	if err != nil {
+		return err
+	}
+	return sqldb.Events.Each(ctx, d.db, "WHERE seq >= ? AND seq <= ? AND SUBSTR(at, 1, 10) = ? ORDER BY seq", []any{found[0].first, found[0].last, string(day)}, f)
 }
 
 // appendEvent writes an event in a form that no other event has: each field behind its length.
@@ -95,17 +100,28 @@ func (d *Desk) brokenSeals(ctx context.Context, until deposit.Day) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	var broken []string
-	before := ""
+	return d.trail().broken(ctx, all)
+}
+
+// broken names, of days whose seals follow each other from the first, those whose events are not those that were sealed.
+func (t trail) broken(ctx context.Context, all []Seal) (days []string, err error) {
+	before, sealed := "", int64(0)
 	for _, kept := range all {
-		s, err := d.sealOf(ctx, kept.Day, before)
+		s, err := t.sealOf(ctx, kept.Day, before)
 		if err != nil {
 			return nil, err
 		}
 		if s != kept {
-			broken = append(broken, string(kept.Day))
+			days = append(days, string(kept.Day))
 		}
-		before = kept.Hash
+		before, sealed = kept.Hash, sealed+kept.Events
 	}
-	return broken, nil
+	if len(all) == 0 || len(days) > 0 {
+		return days, nil
+	}
+	last := all[len(all)-1].Day
+	if there, err := t.until(ctx, last); err != nil || there != sealed {
+		return []string{"至 " + string(last) + " 止未封印的日期"}, err // an event on a day that had none
+	}
+	return nil, nil
 }

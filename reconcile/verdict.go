@@ -28,6 +28,9 @@ const (
 // Unpaid is the verdict on a bid without a deposit at opening; one with too little is Underpaid.
 const Unpaid Code = "UNPAID"
 
+// SharedPayer is found on an open lot whose bidders have one payer's account in common (条例 §40(6)).
+const SharedPayer Code = "SHARED_PAYER"
+
 // What the closing of a day finds. The first two set a credit aside, as its verdict, until a person has asked the bank.
 const (
 	AdviceConflict  Code = "ADVICE_CONFLICT"
@@ -36,6 +39,7 @@ const (
 	AdviceDelayed   Code = "ADVICE_DELAYED"
 	BalanceMismatch Code = "BALANCE_MISMATCH"
 	ChainBroken     Code = "CHAIN_BROKEN"
+	MessageReused   Code = "MESSAGE_REUSED"
 	Violated        Code = "INVARIANT_VIOLATED"
 )
 
@@ -103,6 +107,7 @@ var meanings = map[Code]meaning{
 	Overpaid:          {"多缴", Finance, true},
 	Matched:           {"已匹配", Finance, false},
 	Unpaid:            {"未缴纳", Business, false},
+	SharedPayer:       {"同一账户缴纳", Business, false},
 
 	AdviceConflict:  {"到账信息矛盾", Finance, false},
 	AdviceOrphan:    {"有通知无流水", Finance, false},
@@ -110,6 +115,7 @@ var meanings = map[Code]meaning{
 	AdviceDelayed:   {"通知迟到", IT, false},
 	BalanceMismatch: {"余额不平", Finance, false},
 	ChainBroken:     {"期初与上日期末不符", Finance, false},
+	MessageReused:   {"报文编号重用", IT, false},
 	Violated:        {"内部校验不通过", IT, false},
 
 	PoolExhausted:       {"子账号已用完", IT, false},
@@ -160,7 +166,7 @@ func RefundCodes() []Code { return slices.Clone(refundCodes) }
 func PoolCodes() []Code { return slices.Clone(poolCodes) }
 
 // codes lists every verdict and finding, in the order in which reports tell them.
-var codes = slices.Concat(verdicts, []Code{Unpaid, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{Violated})
+var codes = slices.Concat(verdicts, []Code{Unpaid, SharedPayer, AdviceMissing, AdviceOrphan, AdviceConflict, AdviceDelayed, BalanceMismatch, ChainBroken}, poolCodes, refundCodes, []Code{MessageReused, Violated})
 
 // Codes lists every verdict and finding, in the order in which reports tell them.
 func Codes() []Code { return slices.Clone(codes) }

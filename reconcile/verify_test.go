@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,18 @@ var violations = []struct {
 	{"I42", "UPDATE closings SET state = 'CLOSED', statement_id = 0", true},
 	{"I43", "DELETE FROM messages WHERE kind = 'NOTICE'", false},
 	{"I44", "UPDATE numbers SET parent_account = '3705018860000000123', state = 'FREE'", false},
+	{"I61", incidentRow("REPORTED", 1), false},
+	{"I62", incidentRow("RECOVERED", 0), false},
+	{"I63", incidentRow("CONFIRMED", 0), false},
+}
+
+// incidentRow inserts an incident that is not closed, with so many entries of a timeline that is not there.
+func incidentRow(state string, entries int) string {
+	never := strings.Repeat(", '1000-01-01 00:00:00.000'", 10)
+	return "INSERT INTO incidents (id, number, plan_digest, scenario, branch, code, subject, source, drill, bank, parent_account, lot_id, department, title, detail, scope, level, " +
+		"suggested_level, suggested_why, fault_side, fault, version, closed_as, reported_by, state, entries, began_at, reported_at, confirmed_at, assessed_at, notice_start_at, plan_end_at, " +
+		"notice_end_at, reviewed_at, dismissed_at, gone_at) VALUES (79, 'YJ-2026-0079', '', '5.1.1', '', '', '79', 'PERSON', 0, '', '', 0, '', '', '', '', '', '', '', '', '', 1, 0, '', " +
+		fmt.Sprintf("'%s', %d%s)", state, entries, never)
 }
 
 // TestEveryInvariantCanFire: on a sound database none fires; each violation is seen by its own check, and the nightly job

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -102,33 +103,33 @@ func inReportOrder(a, b FindingRow) int {
 
 // CreditView is a credit with its verdict, its sightings and its history.
 type CreditView struct {
-	ID            sqldb.ID       `json:"id"`
-	Bank          string         `json:"bank"`
-	ParentAccount string         `json:"parent_account"`
-	SubAccount    string         `json:"sub_account"`
-	BookingDate   deposit.Day    `json:"booking_date"`
-	BookedAt      time.Time      `json:"booked_at"`
-	Serial        string         `json:"bank_serial"`
-	SerialSeq     int            `json:"serial_seq"`
-	Direction     bank.Direction `json:"direction"`
-	Reversal      bool           `json:"reversal"`
-	ReversalOf    string         `json:"reversal_of"`
-	Amount        deposit.Fen    `json:"amount"`
-	PayerName     string         `json:"payer_name"`
-	PayerAccount  string         `json:"payer_account"`
-	PayerBank     string         `json:"payer_bank"`
-	PayerBankCode string         `json:"payer_bank_code"`
-	Remark        string         `json:"remark"`
-	Verdict       Code           `json:"verdict"` // "" while it waits to be judged, and for debits
-	Reasons       []Code         `json:"reasons"`
-	Lot           string         `json:"lot"`
-	Bidder        string         `json:"bidder"`
-	Counted       deposit.Fen    `json:"counted"` // what of it counts towards the deposit
-	SuggestedLot  string         `json:"suggested_lot"`
-	Suggested     string         `json:"suggested_bidder"`
-	Sightings     []SightingView `json:"sightings"`
-	Conflicts     []ConflictView `json:"conflicts"`
-	History       []EventView    `json:"history"`
+	ID            sqldb.ID        `json:"id"`
+	Bank          string          `json:"bank"`
+	ParentAccount string          `json:"parent_account"`
+	SubAccount    string          `json:"sub_account"`
+	BookingDate   deposit.Day     `json:"booking_date"`
+	BookedAt      time.Time       `json:"booked_at"`
+	Serial        string          `json:"bank_serial"`
+	SerialSeq     int             `json:"serial_seq"`
+	Direction     bank.Direction  `json:"direction"`
+	Reversal      bool            `json:"reversal"`
+	ReversalOf    string          `json:"reversal_of"`
+	Amount        deposit.Fen     `json:"amount"`
+	PayerName     string          `json:"payer_name"`
+	PayerAccount  deposit.Account `json:"payer_account"` // masked; Reveal gives all of it
+	PayerBank     string          `json:"payer_bank"`
+	PayerBankCode string          `json:"payer_bank_code"`
+	Remark        string          `json:"remark"`
+	Verdict       Code            `json:"verdict"` // "" while it waits to be judged, and for debits
+	Reasons       []Code          `json:"reasons"`
+	Lot           string          `json:"lot"`
+	Bidder        string          `json:"bidder"`
+	Counted       deposit.Fen     `json:"counted"` // what of it counts towards the deposit
+	SuggestedLot  string          `json:"suggested_lot"`
+	Suggested     string          `json:"suggested_bidder"`
+	Sightings     []SightingView  `json:"sightings"`
+	Conflicts     []ConflictView  `json:"conflicts"`
+	History       []EventView     `json:"history"`
 }
 
 // SightingView tells where the credit was seen.
@@ -159,23 +160,28 @@ type EventView struct {
 // Credit shows one entry with everything that is known of it. NotFound "credit_unknown" if there is none, and, in the same
 // words, if it may not be seen.
 func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*CreditView, error) {
-	seen, args := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
-	n, err := sqldb.Value[int](ctx, d.db, "SELECT COUNT(*) FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id = ? AND "+seen, append([]any{id}, args...)...)
-	if err == nil && n == 0 {
-		err = deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账，或开标前不能查看")
-	}
-	if err != nil {
-		return nil, err
-	}
-	e, err := bank.EntryByID(ctx, d.db, id)
+	e, err := seenEntry(ctx, d.db, eyes, id)
 	if err != nil {
 		return nil, err
 	}
 	v := &CreditView{ID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, BookedAt: e.BookedAt,
 		Serial: e.Serial, SerialSeq: e.SerialSeq, Direction: e.Direction, Reversal: e.Reversal == bank.Reverses, ReversalOf: e.ReversalOf, Amount: e.Amount,
-		PayerName: e.PayerName, PayerAccount: e.PayerAccount, PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
+		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
 		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
 	return v, errors.Join(d.viewVerdict(ctx, eyes, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
+}
+
+// seenEntry is an entry that may be seen.
+func seenEntry(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (bank.Entry, error) {
+	seen, args := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
+	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id = ? AND "+seen, append([]any{id}, args...)...)
+	if err == nil && n == 0 {
+		err = deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账，或开标前不能查看")
+	}
+	if err != nil {
+		return bank.Entry{}, err
+	}
+	return bank.EntryByID(ctx, r, id)
 }
 
 func (d *Desk) viewVerdict(ctx context.Context, eyes deposit.Sight, v *CreditView) error {
@@ -209,9 +215,20 @@ func (d *Desk) viewSightings(ctx context.Context, v *CreditView) error {
 	}
 	against, err := bank.ConflictsOf(ctx, d.db, []sqldb.ID{v.ID})
 	for _, c := range against {
-		v.Conflicts = append(v.Conflicts, ConflictView{name[c.Source], c.FileID, c.SeenAt, c.Fields, c.Content})
+		v.Conflicts = append(v.Conflicts, ConflictView{name[c.Source], c.FileID, c.SeenAt, c.Fields, maskedContent(c.Content)})
 	}
 	return err
+}
+
+// maskedContent is what a contradiction says, its account masked; "" of one that was too long to be kept whole.
+func maskedContent(content string) string {
+	said := map[string]string{}
+	if json.Unmarshal([]byte(content), &said) != nil {
+		return ""
+	}
+	said["payer_account"] = deposit.MaskAccount(said["payer_account"])
+	text, _ := json.Marshal(said) // texts: never fails
+	return string(text)
 }
 
 func (d *Desk) viewHistory(ctx context.Context, v *CreditView) error {

@@ -33,8 +33,8 @@ func (h *hearing) mark(ctx context.Context, r sqldb.Reader, _ Rules) error {
 		if c.Source == bank.FromStatement {
 			stated[c.EntryID] = c
 		}
-		if c.Source == bank.FromStatement && c.Fields == "returned" {
-			one.credit.Returned = true // the notice could not say so
+		if c.StatedReturned() {
+			one.credit.Returned = true
 			continue
 		}
 		one.credit.SetAside = AdviceConflict

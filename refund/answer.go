@@ -56,20 +56,17 @@ var acts = map[bank.PayStatus]string{
 // after a newer, or one in parts changes nothing that is settled: a line that is final stays what it is, and what
 // contradicts it is noted for a person.
 func (d *Desk) Answered(ctx context.Context, by string, b *bank.Bank, send sqldb.ID, serial, kind string, raw []byte) error {
-	read, unreadable := b.ReadPayAnswer(raw)
+	read, _ := b.ReadPayAnswer(raw) // what cannot be read makes every line unknown
 	return d.again(func() error {
 		return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 			m, all, payout, err := sentAs(ctx, tx, b, send, serial)
 			if err != nil {
 				return err
 			}
-			results := bank.UnknownResults(payout)
-			if unreadable == nil {
-				results = read.Results(payout)
-				if err := keepBankBatch(ctx, tx, &m, read.BankBatch); err != nil {
-					return err
-				}
+			if err := keepBankBatch(ctx, tx, &m, read.BankBatch); err != nil {
+				return err
 			}
+			results := read.Results(payout)
 			sum := sha256.Sum256(raw)
 			if err := answers.Insert(ctx, tx, Answer{ID: tx.NewID(), SendID: send, Kind: kind, SHA256: hex.EncodeToString(sum[:]), Body: raw, At: tx.Now}); err != nil {
 				return err
@@ -120,12 +117,8 @@ func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, l *Line, r bank.PayResult
 		_, err := tx.Exec(ctx, "UPDATE refunds SET asked_at = ? WHERE id = ?", sqldb.At(tx.Now), l.ID)
 		return err
 	}
-	n, err := tx.Exec(ctx, "UPDATE refunds SET word = ?, code = ?, said = ?, bank_serial = ?, asked_at = ?, vouched = '', version = version + 1 WHERE id = ? AND version = ?",
-		r.Status, r.Code, r.Text, orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.ID, l.Version)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
-	return err
+	return tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET word = ?, code = ?, said = ?, bank_serial = ?, asked_at = ?, vouched = '', version = version + 1 WHERE version = ?",
+		r.Status, r.Code, r.Text, orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.Version)
 }
 
 // Result takes a result that the bank sends by itself: each line it names by our serial gets what it says. Files and notices come

@@ -78,11 +78,7 @@ func (d *Desk) sign(ctx context.Context, by string, s Signature, act string, app
 		if err := tx.Move(ctx, sqldb.Move{Table: "refund_batches", ID: b.ID, Version: s.Version, From: b.State, To: next, Note: "摘要 " + b.Digest}); err != nil {
 			return err
 		}
-		n, err := tx.Exec(ctx, "UPDATE refund_batches SET "+columns+" WHERE id = ? AND state = ?", by, sqldb.At(tx.Now), b.ID, next)
-		if err == nil && n != 1 {
-			err = sqldb.ErrStale
-		}
-		if err != nil {
+		if err := tx.UpdateAll(ctx, []sqldb.ID{b.ID}, "UPDATE refund_batches SET "+columns+" WHERE state = ?", by, sqldb.At(tx.Now), next); err != nil {
 			return err
 		}
 		b, err = BatchByID(ctx, tx, b.ID)
@@ -265,11 +261,8 @@ func (b Batch) without(ctx context.Context, tx *sqldb.Tx, version int64, rest []
 		}
 	}
 	b.sign(rest)
-	n, err := tx.Exec(ctx, "UPDATE refund_batches SET line_count = ?, total = ?, digest = ?, version = version + 1 WHERE id = ? AND version = ?",
-		b.Count, b.Total, b.Digest, b.ID, b.Version)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
+	err := tx.UpdateAll(ctx, []sqldb.ID{b.ID}, "UPDATE refund_batches SET line_count = ?, total = ?, digest = ?, version = version + 1 WHERE version = ?",
+		b.Count, b.Total, b.Digest, b.Version)
 	b.Version++
 	return b, err
 }

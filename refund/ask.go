@@ -80,8 +80,8 @@ func (d *Desk) unanswered(ctx context.Context, by string, send sqldb.ID, serial 
 }
 
 // Disprove makes an unknown payment FAILED, on three facts (only then may its money be promised again): the bank, asked on a later day
-// than it was sent, does not know it or says that it failed (of a bank that cannot be asked by message, the persons' notes tell what it
-// said); the statements of the day it was sent and of the next day are closed and have no debit for it; and two persons say
+// than that on which it would have been paid (what is sent after the bank's cut-off is paid on the next), does not know it or says that it failed (of a bank that cannot be asked by message, the persons' notes tell what it
+// said); the statements of that day and of the next are closed and have no debit for it; and two persons say
 // so. The first call notes the first person, the second confirms.
 func (d *Desk) Disprove(ctx context.Context, by string, id sqldb.ID, version int64, note string) (Line, error) {
 	return d.vouch(ctx, by, id, version, "disprove", note, d.unpaid)
@@ -149,11 +149,7 @@ func (l *Line) first(act string) string {
 
 // firstWord notes who says first what became of a payment.
 func firstWord(ctx context.Context, tx *sqldb.Tx, l *Line, act, note string) error {
-	n, err := tx.Exec(ctx, "UPDATE refunds SET vouched = ?, version = version + 1 WHERE id = ? AND version = ?", act+" "+tx.By, l.ID, l.Version)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
-	if err != nil {
+	if err := tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET vouched = ?, version = version + 1 WHERE version = ?", act+" "+tx.By, l.Version); err != nil {
 		return err
 	}
 	l.Vouched, l.Version = act+" "+tx.By, l.Version+1
@@ -165,13 +161,13 @@ var unpaidWords = []bank.PayStatus{bank.PayNotFound, bank.PayFailed, bank.PayExp
 
 // unpaid refuses unless the bank's word and the statements say that a payment was not made.
 func (d *Desk) unpaid(ctx context.Context, r sqldb.Reader, l *Line) error {
-	sent := deposit.DayOf(l.SentAt)
 	b, err := d.banks.Bank(l.Bank)
 	if err != nil {
 		return err
 	}
+	sent := b.PayDay(l.SentAt)
 	if b.CanAsk() && (!slices.Contains(unpaidWords, l.Word) || deposit.DayOf(l.AskedAt) <= sent) {
-		return deposit.Refuse(deposit.Conflict, "bank_not_asked", "须在发送次日及以后向银行查询，且银行答复查无此笔或未付，才能认定未付")
+		return deposit.Refuse(deposit.Conflict, "bank_not_asked", "须在付款日（", sent, "）次日及以后向银行查询，且银行答复查无此笔或未付，才能认定未付")
 	}
 	if l.State == Accepted && l.Word != "" { // a file of which nothing was heard may be lost; what a bank has said it has is not
 		return deposit.Refuse(deposit.Conflict, "bank_accepted", "银行已受理该笔，尚未给出最终结果，不能认定未付")
@@ -181,7 +177,7 @@ func (d *Desk) unpaid(ctx context.Context, r sqldb.Reader, l *Line) error {
 		return err
 	}
 	if !closed {
-		return deposit.Refuse(deposit.Conflict, "day_not_closed", "发送当日（", sent, "）及其后一日的对账单尚未到达或未关闭，不能认定未付")
+		return deposit.Refuse(deposit.Conflict, "day_not_closed", "付款日（", sent, "）及其后一日的对账单尚未到达或未关闭，不能认定未付")
 	}
 	return unproven(ctx, r, l)
 }

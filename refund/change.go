@@ -44,6 +44,9 @@ var ChangeMoves = deposit.Machine{
 	"REFUSED":   {},
 }
 
+// ChangeStates are what people call the states of a change.
+var ChangeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
+
 var changes = sqldb.NewTable("payee_changes", "id, entry_id, payee_name, payee_account, payee_bank, payee_bank_code, evidence, evidence_sha256, "+
 	"made_by, reviewed_by, approved_by, confirmed_by, made_at, effective_at, state, version", func(p *PayeeChange) []any {
 	return []any{&p.ID, &p.EntryID, &p.PayeeName, &p.PayeeAccount, &p.PayeeBank, &p.PayeeBankCode, &p.Evidence, &p.EvidenceSHA256,
@@ -138,6 +141,16 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 	return p, err
 }
 
+// changeByID reads one change; NotFound "change_unknown".
+func changeByID(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (PayeeChange, error) {
+	seen, args := reconcile.CreditSeen("payee_changes.entry_id", eyes)
+	p, err := changes.One(ctx, r, "WHERE id = ? AND "+seen, append([]any{id}, args...)...)
+	if errors.Is(err, sqldb.ErrNone) {
+		return p, deposit.Refuse(deposit.NotFound, "change_unknown", "没有这项收款账户变更")
+	}
+	return p, err
+}
+
 // changeSigners is the column that each step of a change is signed in.
 var changeSigners = map[string]string{"review": "reviewed_by", "approve": "approved_by", "confirm": "confirmed_by"}
 
@@ -145,12 +158,7 @@ var changeSigners = map[string]string{"review": "reviewed_by", "approve": "appro
 // the cooling-off time begins. Nobody signs twice. Whoever has a doubt may refuse it at any time.
 func (d *Desk) MoveChange(ctx context.Context, by string, eyes deposit.Sight, m Move) (p PayeeChange, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		seen, args := reconcile.CreditSeen("payee_changes.entry_id", eyes)
-		p, err = changes.One(ctx, tx, "WHERE id = ? AND "+seen, append([]any{m.ID}, args...)...)
-		if errors.Is(err, sqldb.ErrNone) {
-			return deposit.Refuse(deposit.NotFound, "change_unknown", "没有这项收款账户变更")
-		}
-		if err != nil {
+		if p, err = changeByID(ctx, tx, eyes, m.ID); err != nil {
 			return err
 		}
 		next, err := ChangeMoves.Next(p.State, m.Act)
@@ -180,15 +188,12 @@ func (d *Desk) signChange(ctx context.Context, tx *sqldb.Tx, id sqldb.ID, act, s
 	if !signs {
 		return nil
 	}
-	n, err := tx.Exec(ctx, "UPDATE payee_changes SET "+column+" = ? WHERE id = ? AND state = ?", tx.By, id, state)
+	err := tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE payee_changes SET "+column+" = ? WHERE state = ?", tx.By, state)
 	if err == nil && act == "confirm" {
-		n, err = tx.Exec(ctx, "UPDATE payee_changes SET effective_at = ? WHERE id = ? AND state = ?", sqldb.At(tx.Now.Add(d.limits.Cooling)), id, state)
+		err = tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE payee_changes SET effective_at = ? WHERE state = ?", sqldb.At(tx.Now.Add(d.limits.Cooling)), state)
 	}
 	if err != nil {
 		return fmt.Errorf("sign a payee change: %w", err)
-	}
-	if n != 1 {
-		return sqldb.ErrStale
 	}
 	return nil
 }

@@ -42,8 +42,12 @@ func (d *Desk) recogniseAll(ctx context.Context, by string, waiting []bank.Entry
 	if !slices.ContainsFunc(d.banks.All(), (*bank.Bank).Pays) {
 		return 0, nil
 	}
-	for i := range waiting {
-		e := &waiting[i]
+	told, err := asStated(ctx, d.db, waiting)
+	if err != nil {
+		return 0, err
+	}
+	for i := range told {
+		e := &told[i]
 		if b, err := d.banks.Bank(e.Bank); err != nil || !b.Pays() || e.Direction != bank.Credit || e.Reversal == bank.Reverses || !mayBeReturn(e) {
 			continue
 		}
@@ -56,6 +60,22 @@ func (d *Desk) recogniseAll(ctx context.Context, by string, waiting []bank.Entry
 		}
 	}
 	return found, nil
+}
+
+// asStated gives entries with what the statement says of those that it calls returned: a notice that came first may have had no
+// words for it.
+func asStated(ctx context.Context, r sqldb.Reader, waiting []bank.Entry) ([]bank.Entry, error) {
+	told, keys, at := slices.Clone(waiting), make([]sqldb.ID, len(waiting)), make(map[sqldb.ID]int, len(waiting))
+	for i := range told {
+		keys[i], at[told[i].ID] = told[i].ID, i
+	}
+	differ, err := bank.ConflictsOf(ctx, r, keys)
+	for i := range differ {
+		if e := &told[at[differ[i].EntryID]]; differ[i].StatedReturned() {
+			e.Returned, e.Remark = true, e.Remark+" "+differ[i].Remark()
+		}
+	}
+	return told, err
 }
 
 // mayBeReturn sorts out nearly all credits without a question to the database.
@@ -193,7 +213,8 @@ func repaid(ctx context.Context, tx *sqldb.Tx, e *bank.Entry) (bool, error) {
 	return true, errors.Join(repayments.Insert(ctx, tx, repayment{e.ID, send}), reconcile.CameBack(ctx, tx, e.ID))
 }
 
-// repaymentsDiffer finds the repayments on an account that are not the sum of what failed of their message.
+// repaymentsDiffer finds the repayments on an account that are not the sum of what failed of their message. They are few, and the
+// entries many: CROSS JOIN keeps the order in which they stand.
 func repaymentsDiffer(ctx context.Context, r sqldb.Reader, b bank.Book) (subjects []sqldb.ID, wanted []reconcile.Finding, err error) {
 	type gap struct {
 		bank.Entry
@@ -201,7 +222,7 @@ func repaymentsDiffer(ctx context.Context, r sqldb.Reader, b bank.Book) (subject
 	}
 	rows, err := sqldb.Select(ctx, r, func(g *gap) []any { return []any{&g.ID, &g.Serial, &g.BookingDate, &g.Amount, &g.failed} },
 		"SELECT e.id, e.serial, e.booking_date, e.amount, COALESCE((SELECT SUM(l.amount) FROM refunds AS l WHERE l.send_id = p.send_id AND l.state = 'FAILED' AND (e.sub_account = '' OR l.sub_account = e.sub_account)), 0) "+
-			"FROM refund_repayments AS p JOIN entries AS e ON e.id = p.entry_id WHERE e.bank = ? AND e.parent_account = ? ORDER BY e.id", b.Bank, b.ParentAccount)
+			"FROM refund_repayments AS p CROSS JOIN entries AS e WHERE e.id = p.entry_id AND e.bank = ? AND e.parent_account = ? ORDER BY e.id", b.Bank, b.ParentAccount)
 	for _, g := range rows {
 		subjects = append(subjects, g.ID)
 		if g.failed != g.Amount {

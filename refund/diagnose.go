@@ -93,20 +93,20 @@ type CorrectedList struct {
 
 // CorrectedLine is one line of it.
 type CorrectedLine struct {
-	Credit        sqldb.ID    `json:"credit"`
-	Bank          string      `json:"bank"`
-	Day           deposit.Day `json:"booking_date"`
-	Serial        string      `json:"bank_serial"`
-	Lot           string      `json:"lot"`
-	Bidder        string      `json:"bidder"`
-	Amount        deposit.Fen `json:"amount"`
-	Cause         Cause       `json:"cause"`
-	PayeeName     string      `json:"payee_name"`
-	PayeeAccount  string      `json:"payee_account"`
-	PayeeBank     string      `json:"payee_bank"`
-	PayeeBankCode string      `json:"payee_bank_code"`
-	Replaces      string      `json:"replaces"` // the serial of the line that failed
-	Correct       string      `json:"correct"`  // what has to be corrected first; "": nothing
+	Credit        sqldb.ID        `json:"credit"`
+	Bank          string          `json:"bank"`
+	Day           deposit.Day     `json:"booking_date"`
+	Serial        string          `json:"bank_serial"`
+	Lot           string          `json:"lot"`
+	Bidder        string          `json:"bidder"`
+	Amount        deposit.Fen     `json:"amount"`
+	Cause         Cause           `json:"cause"`
+	PayeeName     string          `json:"payee_name"`
+	PayeeAccount  deposit.Account `json:"payee_account"`
+	PayeeBank     string          `json:"payee_bank"`
+	PayeeBankCode string          `json:"payee_bank_code"`
+	Replaces      string          `json:"replaces"` // the serial of the line that failed
+	Correct       string          `json:"correct"`  // what has to be corrected first; "": nothing
 }
 
 // Diagnose puts together what is on record of a batch, tells failures of the bank's from our own by it, and makes the list that
@@ -119,6 +119,10 @@ func (d *Desk) Diagnose(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*
 	if err != nil {
 		return nil, err
 	}
+	return d.diagnose(ctx, b)
+}
+
+func (d *Desk) diagnose(ctx context.Context, b Batch) (*Diagnosis, error) {
 	payer, err := d.banks.Bank(b.Bank)
 	if err != nil {
 		return nil, err
@@ -161,19 +165,26 @@ func (g *diagnosing) read(ctx context.Context) (err error) {
 	if g.reserved, err = reservationsOf(ctx, r, entries); err != nil {
 		return err
 	}
+	g.notes, err = lastNotes(ctx, r, g.all)
+	return err
+}
+
+// lastNotes are the notes of the lines' last steps, as the audit trail has them.
+func lastNotes(ctx context.Context, r sqldb.Reader, all []Line) (map[sqldb.ID]string, error) {
 	type step struct {
 		row  sqldb.ID
 		note string
 	}
-	g.notes = map[sqldb.ID]string{}
-	return sqldb.Chunks(ids(g.all), func(in string, args []any) error {
+	notes := map[sqldb.ID]string{}
+	err := sqldb.Chunks(ids(all), func(in string, args []any) error {
 		steps, err := sqldb.Select(ctx, r, func(s *step) []any { return []any{&s.row, &s.note} },
 			"SELECT row_id, note FROM events WHERE table_name = 'refunds' AND was <> '' AND row_id IN "+in+" ORDER BY seq", args...)
 		for _, s := range steps {
-			g.notes[s.row] = s.note
+			notes[s.row] = s.note
 		}
 		return err
 	})
+	return notes, err
 }
 
 func (g *diagnosing) messages(ctx context.Context) error {
@@ -341,7 +352,7 @@ func (g *diagnosing) again(ctx context.Context) error {
 
 func correctedLine(l *Line, receipt *reconcile.Receipt) CorrectedLine {
 	c := CorrectedLine{Credit: l.EntryID, Bank: l.Bank, Day: receipt.Entry.BookingDate, Serial: receipt.Entry.Serial, Lot: receipt.Lot.Number, Bidder: receipt.Bid.Bidder, Amount: l.Amount,
-		Cause: l.Cause, PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount, PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
+		Cause: l.Cause, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
 	if l.State == Returned || aboutPayee(l) {
 		c.Correct = "请与投标人核对收款户名、账号、开户行与联行号；与付款账户不同的，先办理收款账户变更审批，再按新账户提交"
 	}

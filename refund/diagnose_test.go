@@ -90,7 +90,7 @@ func TestCorrectedList(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 		list.Lines = append(list.Lines, refund.Order{Row: i + 1, Bank: l.Bank, Day: l.Day, Serial: l.Serial, Lot: l.Lot, Bidder: l.Bidder, Amount: l.Amount, Cause: l.Cause,
-			PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount, PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode})
+			PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount.Full(), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode})
 	}
 	s, err := h.refund.Submit(ctx, "甲", list)
 	if h.must(err); len(s.Faults) > 0 || len(s.Lines) != d.Unpaid {

@@ -184,11 +184,7 @@ func (d *Desk) MoveDisposition(ctx context.Context, by string, eyes deposit.Sigh
 			return x.free(ctx, tx)
 		}
 		x.ApprovedBy = by
-		n, err := tx.Exec(ctx, "UPDATE dispositions SET approved_by = ? WHERE id = ? AND state = ?", by, m.ID, Standing)
-		if err == nil && n != 1 {
-			err = sqldb.ErrStale
-		}
-		return err
+		return tx.UpdateAll(ctx, []sqldb.ID{m.ID}, "UPDATE dispositions SET approved_by = ? WHERE state = ?", by, Standing)
 	})
 	return x, err
 }

@@ -38,10 +38,7 @@ func (s *settling) earned(ctx context.Context, tx *sqldb.Tx, e *bank.Entry, paid
 
 // keepInterest keeps the bank's figure, which is the one that counts, and reports how far it is from ours.
 func (s *settling) keepInterest(ctx context.Context, tx *sqldb.Tx, e *bank.Entry, l *Line, paid deposit.Fen, expected Interest) error {
-	n, err := tx.Exec(ctx, "UPDATE refunds SET interest_paid = ?, interest_expected = ? WHERE id = ? AND interest_paid = 0", paid, expected.Amount, l.ID)
-	if err == nil && n != 1 {
-		err = sqldb.ErrStale
-	}
+	err := tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET interest_paid = ?, interest_expected = ? WHERE interest_paid = 0", paid, expected.Amount)
 	if err != nil || expected.Gap(paid) == 0 {
 		return err
 	}

@@ -37,7 +37,7 @@ type examination struct {
 func (d *Desk) examine(ctx context.Context, r sqldb.Reader, now time.Time, list *ListOrder) (*examination, error) {
 	x := &examination{desk: d, now: now, list: list, reserved: map[sqldb.ID]deposit.Fen{}}
 	orders := slices.Clone(list.Lines)
-	if err := resolve(ctx, r, orders); err != nil {
+	if err := d.resolve(ctx, r, orders); err != nil {
 		return x, err
 	}
 	if err := x.gather(ctx, r, orders); err != nil {
@@ -108,15 +108,21 @@ func (c *complaint) add(column, code string, text ...any) {
 	c.faults = append(c.faults, Fault{c.row, column, refusal.Code, refusal.Text})
 }
 
+const bankNotListed = "该笔入账的银行不在 banks.yaml 中"
+
 // line judges one line. It is asked of the receipt first: of a credit that is not there, or may not be seen, nothing else can
 // be said.
 func (x *examination) line(o *Order) (Line, []Fault) {
 	c := &complaint{row: o.Row}
 	receipt := x.receipts[o.Credit]
 	blind := receipt != nil && !x.seen[o.Credit] && withdrawnBlind(receipt) && x.list.Eyes.Everything() && x.list.byHand == "" && o.saysNothing()
+	_, bankUnknown := x.desk.banks.Bank(o.Bank)
 	switch {
 	case o.Credit == 0 && o.Serial == "":
 		c.add("bank_serial", "credit_missing", "请填写入账流水号与入账日期")
+		return Line{}, c.faults
+	case o.Credit == 0 && bankUnknown != nil:
+		c.add("bank", "bank_unknown", bankNotListed)
 		return Line{}, c.faults
 	case receipt == nil || !x.seen[o.Credit] && !blind:
 		c.add("bank_serial", "receipt_unknown", "没有查到这笔入账，请核对银行、入账日期和流水号；标段开标前的入账不能查看，也不能列入名单")
@@ -204,13 +210,22 @@ func (x *examination) ground(c *complaint, o *Order, r *reconcile.Receipt) (Grou
 	return Ground{}, false
 }
 
+// accountMeant is the account that an order names. The payer's as people are shown it, masked, means the payer's: a list that
+// was made of what the console shows goes back to where the money came from.
+func accountMeant(ordered, payer string) string {
+	if ordered == "" || ordered == deposit.MaskAccount(payer) {
+		return payer
+	}
+	return ordered
+}
+
 // draft is the line as it would be stored.
 func (x *examination) draft(o *Order, r *reconcile.Receipt, g Ground) Line {
 	e := &r.Entry
 	id := x.desk.db.NewID()
 	l := Line{ID: id, Serial: bank.PaySerial(id), EntryID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount,
 		LotID: r.Lot.ID, BidID: r.Bid.ID, Department: x.list.Department, Cause: g.Cause, Amount: o.Amount, Channel: ByBank,
-		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: orElse(o.PayeeAccount, e.PayerAccount),
+		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: accountMeant(o.PayeeAccount, e.PayerAccount),
 		PayeeBank: orElse(o.PayeeBank, e.PayerBank), PayeeBankCode: orElse(o.PayeeBankCode, e.PayerBankCode),
 		State: Draft, Version: 1, MadeAt: x.now}
 	if l.Amount == 0 {
@@ -275,7 +290,7 @@ func (x *examination) payee(c *complaint, r *reconcile.Receipt, l *Line) {
 	}
 	b, err := x.desk.banks.Bank(e.Bank)
 	if err != nil {
-		c.add("bank", "bank_unknown", "该笔入账的银行不在 banks.yaml 中")
+		c.add("bank", "bank_unknown", bankNotListed)
 		return
 	}
 	if l.Channel == ByHand {

@@ -2,7 +2,6 @@ package refund_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,101 +14,9 @@ import (
 	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform/deposit"
+	"depositd/reconcile"
 	"depositd/refund"
 )
-
-// A useCase is one thing that is asked of the desk, from a stage that was prepared; it may be asked again at any time, as by
-// somebody who got no answer.
-type useCase struct {
-	name  string
-	stage func(h *house) // on a fresh house
-	run   func(ctx context.Context, h *house) error
-}
-
-// staged takes two losers' deposits as far as a released batch; what follows is the case's.
-func staged(h *house) { h.composed(h.submitted("R1", orders(h.ready(2)...)...)...) }
-
-// lineOne is the first line there is.
-func lineOne(ctx context.Context, h *house) (refund.Line, error) {
-	all, err := refund.LinesOfAccount(ctx, h.db, "lcyh", parent)
-	if err != nil || len(all) == 0 {
-		return refund.Line{}, cmpErr(err)
-	}
-	return all[0], nil
-}
-
-func cmpErr(err error) error {
-	if err == nil {
-		err = errors.New("there is no line")
-	}
-	return err
-}
-
-// unlessDone takes a Conflict for done: who asks again is told that it is.
-func unlessDone(err error) error {
-	if deposit.IsKind(err, deposit.Conflict) {
-		return nil
-	}
-	return err
-}
-
-var useCases = []useCase{
-	{"Submit", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
-		_, err := h.refund.Submit(ctx, "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R1", Lines: orders(h.first)})
-		return err
-	}},
-	{"Compose", func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, func(ctx context.Context, h *house) error {
-		l, err := lineOne(ctx, h)
-		if err != nil || l.BatchID != 0 {
-			return err
-		}
-		_, err = h.refund.Compose(ctx, "乙", []sqldb.ID{l.ID})
-		return unlessDone(err)
-	}},
-	{"Check", func(h *house) {
-		_, err := h.refund.Compose(context.Background(), "乙", h.submitted("R1", orders(h.ready(2)...)...))
-		h.must(err)
-	}, func(ctx context.Context, h *house) error {
-		l, err := lineOne(ctx, h)
-		if err != nil {
-			return err
-		}
-		b, err := refund.BatchByID(ctx, h.db, l.BatchID)
-		if err != nil {
-			return err
-		}
-		_, err = h.refund.Check(ctx, "丙", signed(b))
-		return unlessDone(err)
-	}},
-	{"SendDue", staged, func(ctx context.Context, h *house) error {
-		_, err := h.refund.SendDue(ctx, "sender", h.lcyh, h.exchange)
-		return err
-	}},
-	{"AskDue", func(h *house) {
-		h.pays = h.sim.Paying(banksim.PayRules{Dice: banksim.Always(banksim.LosesAnswer)})
-		staged(h)
-		h.sent()
-	}, func(ctx context.Context, h *house) error {
-		_, err := h.refund.AskDue(ctx, "sender", h.lcyh, time.Minute, h.exchange)
-		return err
-	}},
-	{"Settle", func(h *house) {
-		staged(h)
-		h.sent()
-		h.imports("2026-06-13")
-	}, func(ctx context.Context, h *house) error {
-		_, err := h.refund.Settle(ctx, "nightly", h.lcyh, parent, "2026-06-13")
-		return err
-	}},
-	{"Dispose", func(h *house) { h.ready(2) }, func(ctx context.Context, h *house) error {
-		found, err := bank.CreditsBySerial(ctx, h.db, "lcyh", theDay, []string{h.first.Serial})
-		if err != nil || len(found) == 0 {
-			return cmpErr(err)
-		}
-		_, err = h.refund.Dispose(ctx, "甲", refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: found[0].ID, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"})
-		return err
-	}},
-}
 
 // imports takes in the bank's statement of a day.
 func (h *house) imports(day deposit.Day) {
@@ -125,7 +32,7 @@ func (h *house) imports(day deposit.Day) {
 func disturbed(t *testing.T, c useCase) (wrong []string) {
 	t.Helper()
 	url := freshURL(t)
-	h := open(t, url, "gseries", "per_item")
+	h := open(t, url, "gseries", c.posting())
 	c.stage(h)
 	now := *h.now
 	h.must(h.db.Close())
@@ -134,7 +41,7 @@ func disturbed(t *testing.T, c useCase) (wrong []string) {
 		db, err := sqldb.OpenWith(context.Background(), url, func() time.Time { return now }, faults.Between)
 		h.must(err)
 		fresh := *h
-		fresh.db, fresh.bank = db, bank.NewDesk(db)
+		fresh.db, fresh.bank, fresh.reconcile = db, bank.NewDesk(db), reconcile.NewDesk(db, h.banks, reconcile.Rules{})
 		fresh.limit(refund.DefaultLimits)
 		fresh.now = &now
 		fresh.pays = h.pays
@@ -202,7 +109,10 @@ func broken(h *house, when string) (wrong []string) {
 func shape(h *house) string {
 	var all []string
 	for _, text := range []string{"SELECT COUNT(*) FROM refund_lists", "SELECT COALESCE(SUM(reserved), 0) FROM receipts", "SELECT COUNT(*) FROM refund_sends", "SELECT COUNT(*) FROM refund_debits",
-		"SELECT COUNT(*) FROM dispositions", "SELECT COUNT(*) FROM refund_batches WHERE state = 'STARTED'", "SELECT COUNT(*) FROM refund_batches WHERE state = 'CHECKED'",
+		"SELECT COUNT(*) FROM dispositions", "SELECT COUNT(*) FROM dispositions WHERE state = 'STANDING'", "SELECT COUNT(*) FROM payee_changes", "SELECT COUNT(*) FROM payee_changes WHERE state = 'REVIEWED'",
+		"SELECT COUNT(*) FROM refund_batches WHERE state = 'RELEASED'", "SELECT COUNT(*) FROM refund_batches WHERE state = 'SUBMITTED'", "SELECT COALESCE(SUM(line_count), 0) FROM refund_batches",
+		"SELECT COUNT(*) FROM refunds WHERE state = 'CANCELLED'", "SELECT COUNT(*) FROM refunds WHERE state = 'FAILED'", "SELECT COUNT(*) FROM refunds WHERE state = 'RETURNED'",
+		"SELECT COUNT(*) FROM refunds WHERE vouched <> ''", "SELECT COALESCE(SUM(sent), 0) FROM refund_days", "SELECT COUNT(*) FROM refund_batches WHERE state = 'STARTED'", "SELECT COUNT(*) FROM refund_batches WHERE state = 'CHECKED'",
 		"SELECT COUNT(*) FROM refunds WHERE state = 'DRAFT'", "SELECT COUNT(*) FROM refunds WHERE state = 'CHECKED'", "SELECT COUNT(*) FROM refunds WHERE state = 'RELEASED'",
 		"SELECT COUNT(*) FROM refunds WHERE state IN ('PAID','UNKNOWN')", "SELECT COUNT(*) FROM refunds"} { // of what broke off nobody knows whether it was paid
 		n, err := sqldb.Value[int64](context.Background(), h.db, text)
@@ -226,7 +136,7 @@ func TestTortureEveryCallFails(t *testing.T) {
 
 // A use case that promises money and stores the line in two transactions is found out.
 func TestEveryCallFailsIsNoticed(t *testing.T) {
-	wrong := disturbed(t, useCase{"in two transactions", func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, func(ctx context.Context, h *house) error {
+	wrong := disturbed(t, useCase{name: "in two transactions", stage: func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, run: func(ctx context.Context, h *house) error {
 		for _, text := range []string{"UPDATE receipts SET reserved = reserved - 80000000 WHERE reserved > 0 AND entry_id IN (SELECT entry_id FROM refunds WHERE state = 'DRAFT')",
 			"UPDATE refunds SET state = 'CANCELLED' WHERE state = 'DRAFT'"} {
 			err := h.db.Write(ctx, "甲", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text); return err })

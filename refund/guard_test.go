@@ -221,7 +221,7 @@ func (h *house) again(b refund.Batch) refund.Batch {
 // credit is the key of a credit.
 func (h *house) credit(e bank.Entry) sqldb.ID {
 	h.t.Helper()
-	found, err := bank.CreditsBySerial(context.Background(), h.db, e.Bank, e.BookingDate, []string{e.Serial})
+	found, err := bank.CreditsBySerial(context.Background(), h.db, h.lcyh, e.BookingDate, []string{e.Serial})
 	h.must(err)
 	return found[0].ID
 }
@@ -237,6 +237,9 @@ func TestDayLimit(t *testing.T) {
 		for i, e := range credits {
 			h.composed(h.submitted("R"+e.Serial, orders(credits[i])...)...)
 		}
+		cause := unsent(h)
+		_, err := h.refund.SendDue(context.Background(), "sender", h.lcyh, func(context.Context, *bank.Bank, string, []byte) ([]byte, error) { return nil, cause })
+		h.must(err) // what did not reach the bank does not count
 		if n := h.sent(); n != 2 || h.sent() != 0 {
 			t.Errorf("%d messages went out on the first day", n)
 		}
@@ -244,6 +247,7 @@ func TestDayLimit(t *testing.T) {
 		if n := h.sent(); n != 1 || h.pays.PaidSum() != yuan("2400000.00") {
 			t.Errorf("%d messages went out on the second day, %s", n, h.pays.PaidSum())
 		}
+		h.sound()
 	})
 }
 

@@ -71,11 +71,9 @@ func (d *Desk) ConfirmHandPayment(ctx context.Context, by string, id sqldb.ID, v
 			}
 			l.State, l.Version = State(next), l.Version+1
 		}
-		n, err := tx.Exec(ctx, "UPDATE refunds SET sent_at = ? WHERE id = ? AND version = ?", sqldb.At(tx.Now), id, l.Version)
-		if err == nil && n != 1 {
-			err = sqldb.ErrStale
-		}
-		return err
+		l.SentAt = tx.Now
+		return errors.Join(tx.UpdateAll(ctx, []sqldb.ID{id}, "UPDATE refunds SET sent_at = ? WHERE version = ?", sqldb.At(tx.Now), l.Version),
+			countSent(ctx, tx, dayOf(&l, tx.Now), l.Amount, noLimit))
 	})
 	return l, err
 }

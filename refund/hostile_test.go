@@ -54,6 +54,9 @@ func begin(t testing.TB, db *sqldb.DB, now *time.Time, number, seed uint64) *mon
 			banksim.Unclear: 5, banksim.Unnamed: 5, banksim.ComesBack: 5, banksim.ComesBare: 5})
 	}
 	m.pays = m.sim.Paying(banksim.PayRules{Dice: dice, NoEcho: r.IntN(4) == 0, LostQueries: 20, Later: 30 * time.Hour, Return: 40 * time.Hour})
+	if r.IntN(2) == 0 {
+		m.lcyh.ResendWithin = 12 * time.Hour
+	}
 	m.lose(4)
 	return m
 }
@@ -135,6 +138,8 @@ func (m *month) work() {
 	*m.now = m.now.Add(time.Hour)
 	m.pays.Tick()
 	_, err = m.refund.AskDue(ctx, "sender", m.lcyh, time.Minute, m.wire)
+	m.must(err)
+	_, err = m.refund.SendAgain(ctx, "sender", m.lcyh, m.wire)
 	m.must(err)
 }
 

@@ -40,6 +40,7 @@ type house struct {
 	sim       *banksim.Sim
 	pays      *banksim.Payments
 	first     bank.Entry // of those that ready has made
+	told      [][]byte   // what the bank has reported by itself
 }
 
 const banksFor = `banks:

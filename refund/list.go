@@ -192,7 +192,7 @@ func (o *Order) name() creditName { return creditName{o.Bank, o.Day, o.Serial} }
 
 // resolve finds the credits that orders name by bank, day and serial. A name that several have, or none, leaves the order
 // without one.
-func resolve(ctx context.Context, r sqldb.Reader, orders []Order) error {
+func (d *Desk) resolve(ctx context.Context, r sqldb.Reader, orders []Order) error {
 	type page struct {
 		bank string
 		day  deposit.Day
@@ -205,7 +205,11 @@ func resolve(ctx context.Context, r sqldb.Reader, orders []Order) error {
 	}
 	found := map[creditName][]sqldb.ID{}
 	for on, in := range serials {
-		entries, err := bank.CreditsBySerial(ctx, r, on.bank, on.day, in)
+		b, err := d.banks.Bank(on.bank)
+		if err != nil {
+			continue // a bank that nobody knows has no credits
+		}
+		entries, err := bank.CreditsBySerial(ctx, r, b, on.day, in)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,6 @@ package refund_test
 const (
 	months     = 1_000
 	longMonths = 100_000
-	faultsEach = 12 // of each kind and use case
+	faultsEach = 6 // of each kind and use case
 	watched    = false
 )

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"depositd/bank"
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
@@ -92,6 +93,27 @@ func TestReturns(t *testing.T) {
 			h.sound()
 		})
 	}
+}
+
+// A notice has no words for a payment come back; the statement that follows has, and they count.
+func TestReturnToldByNoticeFirst(t *testing.T) {
+	h, all := paidBack(t, 1)
+	ctx := context.Background()
+	tr := back(all[0], func(tr *banksim.Transfer) { tr.Remark, tr.Returned = "退汇 户名不符 "+all[0].Serial, true })
+	tr.At = wall("2026-06-15 10:00:00")
+	e := h.sim.Credit(tr)
+	*h.now = tr.At
+	e.Remark, e.Returned = "", false
+	_, err := h.bank.Receive(ctx, bank.Message{Bank: "lcyh", ExternalID: "N1", Source: "HTTP", Kind: bank.KindNotice, Raw: []byte("x"), Entries: []bank.Entry{e}})
+	h.must(err)
+	_, err = h.reconcile.JudgeAll(ctx)
+	h.must(err)
+	h.night("2026-06-15")
+	l, err := refund.LineByID(ctx, h.db, all[0].ID)
+	if h.must(err); l.State != refund.Returned {
+		t.Errorf("it is %s", l.State)
+	}
+	h.sound()
 }
 
 // Where two payments may have come back a person says which one it is.
@@ -222,6 +244,7 @@ var violations = map[string]string{
 	"I23": "UPDATE refund_batches SET released_by = checked_by",
 	"I24": "UPDATE refund_batches SET total = total + 1",
 	"I25": "UPDATE refund_batches SET state = 'RELEASED'",
+	"I54": "UPDATE refund_days SET sent = sent + 1",
 	"I28": "UPDATE refunds SET state = 'UNKNOWN'",
 	"I36": "UPDATE refunds SET payee_account = '62'",
 }

@@ -7,11 +7,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
-	"depositd/platform"
 	"depositd/platform/deposit"
 )
 
@@ -63,11 +63,12 @@ func (d *Desk) SendDue(ctx context.Context, by string, b *bank.Bank, exchange Ex
 	return sent, unwritten
 }
 
-// messagesWith are the keys of a bank's messages of which some line is as the condition has it, the oldest first. Their bodies are
-// read one by one: a hundred thousand lines are tens of megabytes.
+// messagesWith are the keys of a bank's messages of which some line is as the condition has it, the oldest first. It is asked from the
+// lines' side: few are on their way, and all that were ever sent are many. The bodies are read one by one: a hundred thousand
+// lines are tens of megabytes.
 func messagesWith(ctx context.Context, r sqldb.Reader, code, condition string, args ...any) ([]sqldb.ID, error) {
 	return sqldb.Select(ctx, r, func(id *sqldb.ID) []any { return []any{id} }, "SELECT s.id FROM refund_sends AS s WHERE s.bank = ? AND "+
-		"EXISTS (SELECT 1 FROM refunds AS l WHERE l.send_id = s.id AND "+condition+") ORDER BY s.made_at, s.batch_id, s.part", append([]any{code}, args...)...)
+		"s.id IN (SELECT l.send_id FROM refunds AS l WHERE "+condition+") ORDER BY s.made_at, s.batch_id, s.part", append([]any{code}, args...)...)
 }
 
 // errAway says that the bank could not be dialled.
@@ -76,7 +77,8 @@ var errAway = errors.New("the bank is away")
 // abandon makes UNKNOWN what a process that died left SENDING.
 func (d *Desk) abandon(ctx context.Context, by, code string) error {
 	return d.again(func() error {
-		left, err := lines.All(ctx, d.db, "WHERE state = 'SENDING' AND bank = ?", code)
+		left, err := lines.All(ctx, d.db, "WHERE state = 'SENDING' ORDER BY id") // of any bank: they are few, and a bank has many lines
+		left = slices.DeleteFunc(left, func(l Line) bool { return l.Bank != code })
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -123,7 +125,7 @@ func (d *Desk) write(ctx context.Context, tx *sqldb.Tx, b *bank.Bank, id sqldb.I
 	}
 	for part, some := range messagesOf(b, all) {
 		m := Message{ID: tx.NewID(), BatchID: id, Part: part + 1, Bank: batch.Bank, ParentAccount: batch.ParentAccount, MadeAt: tx.Now}
-		payout, err := payoutOf(ctx, tx, b, &m, batch.Number, some)
+		payout, err := payoutOf(ctx, tx, b, &m, messageNumber(batch.Number, m.Part), some)
 		if err != nil {
 			return err
 		}
@@ -160,19 +162,25 @@ func messagesOf(b *bank.Bank, all []Line) (parts [][]Line) {
 	return parts
 }
 
-// sentAs reads a message, its lines – or the one of them that has the serial –, and its content as it was sent.
-func sentAs(ctx context.Context, r sqldb.Reader, b *bank.Bank, id sqldb.ID, serial string) (m Message, all []Line, payout *bank.Payout, err error) {
+// messageByID reads a message and what it is called at the bank.
+func messageByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (m Message, number string, err error) {
 	if m, err = sends.One(ctx, r, "WHERE id = ?", id); err != nil {
-		return m, nil, nil, err
+		return m, "", err
 	}
 	batch, err := BatchByID(ctx, r, m.BatchID)
+	return m, messageNumber(batch.Number, m.Part), err
+}
+
+// sentAs reads a message, its lines – or the one of them that has the serial –, and its content as it was sent.
+func sentAs(ctx context.Context, r sqldb.Reader, b *bank.Bank, id sqldb.ID, serial string) (m Message, all []Line, payout *bank.Payout, err error) {
+	m, number, err := messageByID(ctx, r, id)
 	if err != nil {
 		return m, nil, nil, err
 	}
 	if all, err = lines.All(ctx, r, "WHERE send_id = ? AND (? = '' OR serial = ?) ORDER BY sub_account, id", id, serial, serial); err != nil {
 		return m, nil, nil, err
 	}
-	payout, err = payoutOf(ctx, r, b, &m, batch.Number, all)
+	payout, err = payoutOf(ctx, r, b, &m, number, all)
 	return m, all, payout, err
 }
 
@@ -190,7 +198,7 @@ func payoutOf(ctx context.Context, r sqldb.Reader, b *bank.Bank, m *Message, num
 	for _, e := range credits {
 		origin[e.ID] = e.Serial
 	}
-	p := &bank.Payout{Number: messageNumber(number, m.Part), ParentAccount: m.ParentAccount, CreatedAt: m.MadeAt.Truncate(time.Second)}
+	p := &bank.Payout{Number: number, ParentAccount: m.ParentAccount, CreatedAt: m.MadeAt.Truncate(time.Second)}
 	if b.PayoutAdapter.Payout.OneSubAccount {
 		p.SubAccount = some[0].SubAccount
 	}
@@ -203,11 +211,7 @@ func payoutOf(ctx context.Context, r sqldb.Reader, b *bank.Bank, m *Message, num
 // send claims the lines of one message, sends its bytes and keeps the answer. went is false where something keeps the lines here;
 // errAway where the bank could not be dialled.
 func (d *Desk) send(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, exchange Exchange) (went bool, err error) {
-	m, err := sends.One(ctx, d.db, "WHERE id = ?", id)
-	if err != nil {
-		return false, err
-	}
-	batch, err := BatchByID(ctx, d.db, m.BatchID)
+	m, number, err := messageByID(ctx, d.db, id)
 	if err != nil {
 		return false, err
 	}
@@ -215,7 +219,7 @@ func (d *Desk) send(ctx context.Context, by string, b *bank.Bank, id sqldb.ID, e
 	if err != nil || len(claimed) == 0 {
 		return false, err
 	}
-	answer, failed := exchange(ctx, b, messageNumber(batch.Number, m.Part), m.Body)
+	answer, failed := exchange(ctx, b, number, m.Body)
 	ctx = context.WithoutCancel(ctx) // it is sent: how it fared is kept, whoever has lost patience
 	switch {
 	case neverSent(failed):
@@ -236,11 +240,11 @@ func (d *Desk) sent(ctx context.Context, by string, m *Message, act, note string
 			if err != nil {
 				return err
 			}
-			if err := moveLines(ctx, tx, left, act, note); err != nil || act != "unsent" {
+			if err := moveLines(ctx, tx, left, act, note); err != nil || act != "unsent" || len(left) == 0 {
 				return err
 			}
-			_, err = tx.Exec(ctx, "UPDATE refunds SET sent_at = ? WHERE send_id = ? AND state = 'RELEASED'", sqldb.At(time.Time{}), m.ID)
-			return err
+			return errors.Join(tx.UpdateAll(ctx, ids(left), "UPDATE refunds SET sent_at = ? WHERE state = 'RELEASED'", sqldb.At(time.Time{})),
+				countUnsent(ctx, tx, dayOf(&left[0], left[0].SentAt), total(left)))
 		})
 	})
 }
@@ -251,21 +255,18 @@ func neverSent(err error) bool {
 	return errors.As(err, &failed) && failed.Outcome == bank.CallUnsent
 }
 
-// claim takes a message's lines from RELEASED to SENDING by one statement that looks, in the same breath, for whatever may keep
-// them here: a freeze of the account, a stop, a hold, a payee whose change is not yet in effect, a release that has lapsed. Nor does
-// money go out that the bank has taken back since it was checked. All of them move or none; none is no error, the next run asks again.
+// claim takes a message's lines from RELEASED to SENDING by a statement that looks, in the same breath, for whatever may keep
+// them here (mayGoOut). Nor does money go out that the bank has taken back since it was checked. All of them move or none; none is no error, the next run asks again.
 func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line, err error) {
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		if claimed, err = lines.All(ctx, tx, "WHERE send_id = ? AND state = 'RELEASED' ORDER BY sub_account, id", m.ID); err != nil || len(claimed) == 0 {
 			return err
 		}
-		if err := errors.Join(d.stillFree(ctx, tx, claimed), d.withinDay(ctx, tx, m, total(claimed))); err != nil {
+		if err := errors.Join(d.stillFree(ctx, tx, claimed), countSent(ctx, tx, dayOf(&claimed[0], tx.Now), total(claimed), d.limits.Day)); err != nil {
 			return err
 		}
 		err := tx.MoveAll(ctx, sqldb.Sweep{Table: "refunds", IDs: ids(claimed), From: string(Released), To: string(Sending),
-			Guard: platform.NoFreeze("refunds") + " AND " + notHeld + " AND " + changeInEffect +
-				" AND EXISTS (SELECT 1 FROM refund_batches AS b WHERE b.id = refunds.batch_id AND b.state = 'STARTED' AND b.released_at > ?)",
-			Args: []any{sqldb.At(tx.Now), sqldb.At(tx.Now.Add(-d.limits.ApprovalLasts))}, Note: "发送"})
+			Guard: mayGoOut, Args: d.mayGoOut(tx), Note: "发送"})
 		if err != nil {
 			return err
 		}
@@ -278,14 +279,4 @@ func (d *Desk) claim(ctx context.Context, by string, m *Message) (claimed []Line
 		return nil, nil
 	}
 	return claimed, err
-}
-
-// withinDay refuses what would send more from a parent account in one day than it may.
-func (d *Desk) withinDay(ctx context.Context, tx *sqldb.Tx, m *Message, more deposit.Fen) error {
-	sent, err := sqldb.Value[deposit.Fen](ctx, tx, "SELECT COALESCE(SUM(amount), 0) FROM refunds WHERE bank = ? AND parent_account = ? AND sent_at >= ?",
-		m.Bank, m.ParentAccount, sqldb.At(deposit.DayOf(tx.Now).Start()))
-	if err == nil && sent+more > d.limits.Day {
-		err = deposit.Refuse(deposit.Conflict, "day_limit", "超过该母账户当日退付限额，次日继续")
-	}
-	return err
 }

@@ -30,6 +30,10 @@ var readings = []reconcile.Reading{
 		{Code: "I25", Title: "发出的退付都在已放行的批次中", Broken: "l.channel = 'BANK' AND l.state IN ('SENDING','ACCEPTED','PAID','UNKNOWN','FAILED','RETURNED') AND (b.id IS NULL OR b.state <> 'STARTED' OR l.send_id = 0)"},
 		{Code: "I36", Title: "收款账户即付款账户，或经审批的变更账户", Broken: "(l.payee_name <> e.payer_name OR l.payee_account <> e.payer_account) AND (p.id IS NULL OR p.payee_name <> l.payee_name OR p.payee_account <> l.payee_account)"},
 	}},
+	{Key: "l.id", From: "(SELECT bank, parent_account, SUBSTR(sent_at, 1, 10) AS day, SUM(amount) AS total, MIN(id) AS id FROM refunds WHERE sent_at > '1000-01-01 00:00:00.000' " +
+		"GROUP BY bank, parent_account, SUBSTR(sent_at, 1, 10)) AS l LEFT JOIN refund_days AS s ON s.bank = l.bank AND s.parent_account = l.parent_account AND s.day = l.day", Invariants: []reconcile.Invariant{
+		{Code: "I54", Title: "当日已发送金额等于各笔之和", Broken: "s.sent IS NULL OR s.sent <> l.total"},
+	}},
 	{Key: "r.entry_id", From: "refund_returns AS r JOIN matches AS m ON m.entry_id = r.entry_id LEFT JOIN unjudged AS u ON u.entry_id = r.entry_id", Invariants: []reconcile.Invariant{
 		{Code: "I22", Title: "退汇入账不计入保证金", Broken: "m.verdict <> 'RETURNED_REFUND' AND m.verdict <> 'REVERSED' AND u.entry_id IS NULL"},
 	}},

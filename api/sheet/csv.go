@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"depositd/bank"
 	"depositd/platform/deposit"
@@ -100,9 +101,13 @@ func writeCSV(rows [][]string) []byte {
 	return out.Bytes()
 }
 
-// Harmless is a text that no spreadsheet takes for a formula when it opens a CSV.
+// triggers begin a formula in some spreadsheet (OWASP ASVS 5, 1.2.10), those of full width in Chinese ones.
+const triggers = "=+-@\t\r\n\x00＝＋－＠"
+
+// Harmless is a text that no spreadsheet takes for a formula when it opens a CSV. What it is given of blanks at the beginning
+// some spreadsheets drop before they look.
 func Harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeft(text, " \u3000\u00a0\ufeff")); text != "" && strings.ContainsRune(triggers, first) {
 		return "'" + text
 	}
 	return text

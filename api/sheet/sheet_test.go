@@ -336,7 +336,8 @@ func TestTemplate(t *testing.T) {
 }
 
 func TestHarmless(t *testing.T) {
-	for text, want := range map[string]string{"": "", "甲": "甲", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@a": "'@a", "\tx": "'\tx", "\rx": "'\rx", "a=1": "a=1"} {
+	for text, want := range map[string]string{"": "", "甲": "甲", "=1": "'=1", "+1": "'+1", "-1": "'-1", "@a": "'@a", "\tx": "'\tx", "\rx": "'\rx", "a=1": "a=1",
+		"\x00=1": "'\x00=1", " =1": "' =1", "＝1": "'＝1", "\u3000＋1": "'\u3000＋1", "\ufeff=1": "'\ufeff=1", "\n=1": "'\n=1", "800000.00": "800000.00", " 甲": " 甲"} {
 		if got := Harmless(text); got != want {
 			t.Errorf("%q: got %q", text, got)
 		}

@@ -65,6 +65,10 @@ var answers = map[string]func(s *Sim, q *asked, fault CallFault) told{
 
 // answer handles one request. It gives the answer's bytes and how they are to be delivered; nil is none at all.
 func (s *Sim) answer(raw []byte) ([]byte, CallFault) {
+	if pay := s.order(raw); pay != nil {
+		answer, answered := pay(raw)
+		return answer, map[bool]CallFault{false: HungUp}[answered]
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, ok := read(raw)
@@ -86,6 +90,20 @@ func (s *Sim) answer(raw []byte) ([]byte, CallFault) {
 	}
 	s.heard = append(s.heard, Heard{q.code, q.serial, fault, t.result})
 	return s.spoil(t.write(q, s.now()), fault), fault
+}
+
+// order is who takes a request that is about payments; nil where it is not, or the bank does not pay.
+func (s *Sim) order(raw []byte) func([]byte) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pays == nil {
+		return nil
+	}
+	m, err := readG(raw)
+	if err != nil {
+		return nil
+	}
+	return s.pays.Handlers()[m.Head.TransCode]
 }
 
 func (s *Sim) nextFault(code string) CallFault {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"depositd/bank"
@@ -76,9 +77,10 @@ type PayRules struct {
 }
 
 // Payments is the paying side of a simulated bank. It takes what is sent as bytes, books what it pays into the Sim's book,
-// and keeps a ledger of its own of what it really paid. Like its Sim it is for one goroutine, and the same seed, clock and
-// messages give the same bytes.
+// and keeps a ledger of its own of what it really paid. The same seed, clock and messages give the same bytes. Orders, queries and Tick
+// may come from many goroutines.
 type Payments struct {
+	mu       sync.Mutex // over what follows
 	sim      *Sim
 	rules    PayRules
 	dialect  string
@@ -115,7 +117,8 @@ type payment struct {
 	repaid    bool // summary posting: the failed part was credited
 }
 
-// Paying opens the paying side of a bank. It pays in the dialect of its PayoutAdapter.
+// Paying opens the paying side of a bank, in the place of an earlier one. It pays in the dialect of its PayoutAdapter; a bank of the G
+// series that listens takes orders over its line.
 func (s *Sim) Paying(rules PayRules) *Payments {
 	if rules.Later == 0 {
 		rules.Later = 3 * 24 * time.Hour
@@ -130,6 +133,9 @@ func (s *Sim) Paying(rules PayRules) *Payments {
 	if name := s.bank.PayoutAdapter.Name; name == "gseries" || name == "delimited" {
 		p.dialect = name
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pays = p
 	return p
 }
 
@@ -184,6 +190,8 @@ func (p *Payments) Settled() bool {
 
 // Tick does what has become due by now: late payments are decided, returned money is booked.
 func (p *Payments) Tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := p.sim.now()
 	for _, serial := range p.order {
 		known := p.payments[serial]

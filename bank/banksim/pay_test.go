@@ -80,7 +80,7 @@ func TestPayoutsAreRead(t *testing.T) {
 			if !answered {
 				t.Fatal("no answer")
 			}
-			results, err := s.Bank().PayResults(p, answer)
+			results, err := resultsOf(s, p, answer)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -217,7 +217,7 @@ func TestOtherContent(t *testing.T) {
 			if !slices.Equal(pay.Contradictions(), []string{p.Lines[1].Serial}) || pay.PaidSum() != total {
 				t.Errorf("%s, other %s: %v, paid %s", dialect, what, pay.Contradictions(), pay.PaidSum())
 			}
-			if results, err := s.Bank().PayResults(p, answer); err != nil || results[1].Status != bank.PayUnknown {
+			if results, err := resultsOf(s, p, answer); err != nil || results[1].Status != bank.PayUnknown {
 				t.Errorf("%s, other %s: answered %+v, %v", dialect, what, results, err)
 			}
 		}
@@ -254,7 +254,7 @@ func TestFatesOfPayments(t *testing.T) {
 				t.Fatal(err)
 			}
 			answer, _ := pay.Query(q)
-			results, err := s.Bank().PayResults(p, answer)
+			results, err := resultsOf(s, p, answer)
 			if err != nil || answered != c.answered || results[0].Status != c.status || (pay.PaidSum() != 0) != c.paid {
 				t.Errorf("answered %t, asked after it is %+v (%v), paid %s", answered, results, err, pay.PaidSum())
 			}
@@ -327,7 +327,7 @@ func TestLedgerCatches(t *testing.T) {
 		}
 		q, _ := s.Bank().WritePayQuery(bank.PayQuery{Number: "Q1", At: c.Time, Payout: *p, Serial: p.Lines[0].Serial})
 		answer, _ := pay.Query(q)
-		if results, err := s.Bank().PayResults(p, answer); err != nil || results[0].Status != status {
+		if results, err := resultsOf(s, p, answer); err != nil || results[0].Status != status {
 			t.Errorf("%s: asked after it is %+v, %v", fate, results, err)
 		}
 		again := *p
@@ -381,4 +381,10 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 		}
 	})
+}
+
+// resultsOf is what an answer says of each line of a batch.
+func resultsOf(s *banksim.Sim, p *bank.Payout, answer []byte) ([]bank.PayResult, error) {
+	a, err := s.Bank().ReadPayAnswer(answer)
+	return a.Results(p), err
 }

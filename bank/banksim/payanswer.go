@@ -30,6 +30,8 @@ type payTold struct {
 
 // Take takes the bytes of a payout file or message and gives the bank's answer; answered is false when none ever comes.
 func (p *Payments) Take(raw []byte) (answer []byte, answered bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	o, err := p.readOrder(raw)
 	if err != nil {
 		return p.refuse(o), true
@@ -69,7 +71,9 @@ func (p *Payments) asleep(known *payment) bool {
 // Query answers a G00011: for one line by our serial or by account, amount and original serial, for a batch by its number.
 // A payment that is asleep is not found.
 func (p *Payments) Query(raw []byte) (answer []byte, answered bool) {
-	if p.sim.rand.IntN(100) < p.rules.LostQueries {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rules.LostQueries > 0 && p.sim.rand.IntN(100) < p.rules.LostQueries {
 		return nil, false
 	}
 	m, err := readG(raw)
@@ -91,6 +95,8 @@ func (p *Payments) Query(raw []byte) (answer []byte, answered bool) {
 // Results are the messages (G00012) or files by which the bank reports by itself what was decided since it was last asked
 // for them: in parts, out of order, and some of them twice.
 func (p *Payments) Results() (messages [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	r := p.sim.rand
 	waiting := slices.Clone(p.changed)
 	p.changed = nil

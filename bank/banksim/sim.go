@@ -35,6 +35,7 @@ type Sim struct {
 	pools   map[string]*pool    // by parent account
 	faults  map[string][]CallFault
 	heard   []Heard
+	pays    *Payments // what the bank is told to pay goes there; nil: it takes no orders
 }
 
 // book is one parent account.

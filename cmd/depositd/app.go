@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/platform/people"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -31,12 +34,18 @@ type app struct {
 	refund      *refund.Desk
 	refundRules *refund.Rules
 	people      *people.Desk // of those who let somebody in; see letIn
+	incident    *incident.Desk
+	webhook     *webhook.Desk
 	log         *slog.Logger
 	holder      string        // this process among the replicas
 	wake        chan struct{} // holds one: there is something to judge
 	wakePools   chan struct{} // holds one: there may be something to do for the pools
 	wakePayer   chan struct{} // holds one: something was released
+	wakeWatch   chan struct{} // holds one: there may be a trouble
+	looked      time.Time     // for what is overdue; of the watch alone
+	wakeHooks   chan struct{} // holds one: something may wait to be told to others
 	digest      string        // tells the settings apart from others
+	simulated   bool          // the clock leaps: a gap of it is no time in which nobody heard
 }
 
 // schema says what a command expects of the database.
@@ -61,6 +70,14 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
+	plan, err := readPlan(config.planFile, os.ReadFile)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	hooks, err := readWebhooks(config.webhooksFile, plan, os.ReadFile)
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
 	db, err := c.openDatabase(ctx, config, want)
 	if err != nil && len(problems) == 0 {
 		return nil, err
@@ -77,13 +94,17 @@ func (c *call) open(ctx context.Context, want schema) (*app, error) {
 	host, _ := os.Hostname()
 	a := &app{config: config, db: db, banks: banks, bank: bank.NewDesk(db), platform: platform.NewDesk(db),
 		reconcile: reconcile.NewDesk(db, banks, config.rules), refund: refund.NewDesk(db, banks, refundRules, config.refundLimits), refundRules: refundRules,
+		incident: incident.NewDesk(db, plan, config.planAuthority), webhook: webhook.NewDesk(db, hooks, plan),
 		log: c.logger(config), holder: fmt.Sprintf("%.40s/%d/%s", host, os.Getpid(), sqldb.NewID()), digest: c.digest(banks),
-		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1)}
+		wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1), wakePayer: make(chan struct{}, 1), wakeWatch: make(chan struct{}, 1), wakeHooks: make(chan struct{}, 1)}
 	if a.keeper, err = reconcile.NewKeeper(db, banks, a.bank, a.platform, callSerial); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	a.reconcile.Join(a.refund.Beside())
 	a.refund.OnRelease(a.wakeThePayer)
+	a.incident.Join(a.webhook.Queue)
+	a.incident.OnChange(a.wakeTheHooks)
+	a.webhook.OnResend(a.wakeTheHooks)
 	return a, nil
 }
 
@@ -159,6 +180,53 @@ func readBanks(file string, readFile func(string) ([]byte, error)) (*bank.Set, e
 		return nil, usageError{fmt.Errorf("银行清单 %s：%s", file, deposit.AsRefusal(err).Text)}
 	}
 	return set, nil
+}
+
+// readPlan reads the file of the setting, or takes the plan that the program carries.
+func readPlan(file string, readFile func(string) ([]byte, error)) (*incident.Plan, error) {
+	if file == "" {
+		return incident.ParsePlan(incident.DefaultPlan)
+	}
+	body, err := readFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("应急预案 %s 不存在：请检查 --plan", file)}
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("读不到应急预案：%w", err)}
+	}
+	plan, err := incident.ParsePlan(body)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("应急预案 %s：%s", file, deposit.AsRefusal(err).Text)}
+	}
+	return plan, nil
+}
+
+// readWebhooks reads the file of the setting; without one nobody is told. The key files that it names stand relative to it.
+func readWebhooks(file string, plan *incident.Plan, readFile func(string) ([]byte, error)) (*webhook.Settings, error) {
+	if file == "" || plan == nil { // a plan that cannot be read is told already
+		return &webhook.Settings{}, nil
+	}
+	body, err := readFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("外发通知的设置 %s 不存在：请检查 --webhooks", file)}
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("读不到外发通知的设置：%w", err)}
+	}
+	settings, err := webhook.ParseSettings(body, plan, func(name string) ([]byte, error) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(file), name)
+		}
+		key, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		return bank.ParseKey(key)
+	})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("外发通知的设置 %s：%s", file, deposit.AsRefusal(err).Text)}
+	}
+	return settings, nil
 }
 
 // readRefundRules reads the file of the setting, or takes the rules that the program carries.

@@ -100,7 +100,7 @@ func (w *payback) run(ctx context.Context, url string) (err error) {
 	return w.err
 }
 
-// measure times one part and watches the heap.
+// measure takes the time of one part, and the processors', and watches the heap.
 func (w *payback) measure(what string, part func() error) {
 	if w.err != nil {
 		return
@@ -123,11 +123,11 @@ func (w *payback) measure(what string, part func() error) {
 			}
 		}
 	}()
-	begun := time.Now()
+	begun, before := time.Now(), worked()
 	w.err = part()
-	seconds := time.Since(begun).Seconds()
+	seconds, work := time.Since(begun).Seconds(), (worked() - before).Seconds()
 	close(stop)
-	w.rows = append(w.rows, benchRow{What: what, Seconds: seconds, MiB: float64(<-most) / (1 << 20)})
+	w.rows = append(w.rows, benchRow{What: what, Seconds: seconds, CPU: work, MiB: float64(<-most) / (1 << 20)})
 }
 
 // bidsOfALot is how many bidders a lot has.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
+	tables "depositd/api/sheet"
 	"depositd/bank"
 	"depositd/reconcile"
 )
@@ -100,7 +101,11 @@ func writeRows(ctx context.Context, w io.Writer, check *reconcile.FileCheck, all
 	}
 	err := check.Rows(ctx, all, func(r reconcile.CheckRow) error {
 		summary.Written[r.Verdict]++
-		return out.Write([]string{r.Kind, r.Serial, r.SubAccount, r.Lot, r.Bidder, r.Amount.String(), string(r.Verdict), r.Reasons, r.SuggestedLot, r.SuggestedBidder})
+		row := []string{r.Kind, r.Serial, r.SubAccount, r.Lot, r.Bidder, r.Amount.String(), string(r.Verdict), r.Reasons, r.SuggestedLot, r.SuggestedBidder}
+		for _, said := range []*string{&row[1], &row[2], &row[3], &row[4], &row[8], &row[9]} { // by somebody else, who may mean a formula
+			*said = tables.Harmless(*said)
+		}
+		return out.Write(row)
 	})
 	out.Flush()
 	return errors.Join(err, out.Error())

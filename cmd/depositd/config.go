@@ -26,6 +26,9 @@ type Settings struct {
 	RefundDayLimit   string   `default:"5000000000.00" placeholder:"YUAN" help:"每个母账户每日退付限额（元）"`
 	RefundApproval   string   `name:"refund-approval" default:"24h" placeholder:"DURATION" help:"复核与放行的有效时间，过期须重新签批"`
 	RefundCooling    string   `name:"refund-cooling" default:"24h" placeholder:"DURATION" help:"收款账户变更批准后须等待多久才能付款"`
+	Plan             string   `name:"plan" placeholder:"FILE" help:"应急预案；缺省为程序自带的聊公共资源〔2020〕4号"`
+	PlanAuthority    string   `name:"plan-authority" default:"both" placeholder:"both|2.2|3.1" help:"预案 2.2 与 3.1 规定的签署人不一致时：都要签，或以其一为准"`
+	Webhooks         string   `name:"webhooks" placeholder:"FILE" help:"应急事件外发通知的接收方；缺省不外发"`
 	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
 	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
 	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`
@@ -33,6 +36,12 @@ type Settings struct {
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
 	NightlyAt        string   `default:"30 0 * * *" placeholder:"CRON" help:"每日对账的时刻：分 时 日 月 周（北京时间）"`
 	TrustedProxy     []string `placeholder:"CIDR" help:"可信反向代理的地址段，可重复；缺省无"`
+	TLSCert          string   `name:"tls-cert" placeholder:"FILE" help:"HTTP 接口的证书（PEM，含中间证书）；缺省不加密，由前置代理加密"`
+	TLSKey           string   `name:"tls-key" placeholder:"FILE" help:"证书的私钥"`
+	ClientCA         string   `name:"client-ca" placeholder:"FILE" help:"签发客户端证书的机构（PEM）；缺省只按 banks.yaml 的指纹认定"`
+	ClientCertHeader string   `placeholder:"NAME" help:"可信反向代理转交客户端证书的请求头（PEM，百分号编码）；缺省不认"`
+	RatePerCaller    int      `default:"200" placeholder:"N" help:"每个来源地址（本机除外）每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
+	RateOverall      int      `default:"2000" placeholder:"N" help:"全部来源每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
 	SecretKeyFile    string   `name:"secret-key-file" placeholder:"FILE" help:"封存动态口令的密钥文件；缺省为银行清单旁的 secret.key，没有则生成；各副本须用同一文件"`
 	PasswordPolicy   string   `name:"password-policy" default:"dengbao" placeholder:"dengbao|asvs" help:"密码规则：dengbao 等保三级（复杂度、90 天更换），asvs 只看长度与常见密码"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`
@@ -102,6 +111,7 @@ type configCmd struct {
 	Show        configShowCmd        `cmd:"" default:"withargs" help:"打印生效的设置"`
 	Banks       configBanksCmd       `cmd:"" help:"打印并检查 banks.yaml"`
 	RefundRules configRefundRulesCmd `cmd:"" name:"refund-rules" help:"打印并检查退付规则"`
+	Plan        configPlanCmd        `cmd:"" help:"打印并检查应急预案"`
 }
 
 type configShowCmd struct {

@@ -46,6 +46,8 @@ func banksJSON(set *bank.Set) any {
 		Name           string       `json:"name"`
 		Adapter        string       `json:"adapter"`
 		Statement      string       `json:"statement"`
+		CutOff         string       `json:"cut_off"`       // "24:00": none
+		ResendWithin   string       `json:"resend_within"` // "0s": never
 		ParentAccounts []string     `json:"parent_accounts"`
 		Charset        bank.Charset `json:"charset"`
 		Notices        bank.Notices `json:"notices"`
@@ -57,7 +59,7 @@ func banksJSON(set *bank.Set) any {
 	}
 	list := []one{}
 	for _, b := range set.All() {
-		o := one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme, nil, b.Drop.Payouts, b.Drop.Results,
+		o := one{b.Code, b.Name, b.Adapter.Name, b.StatementAdapter.Name, b.CutOffText(), b.ResendWithin.String(), b.ParentAccounts, b.Charset, b.Notices, b.Seal.Scheme, nil, b.Drop.Payouts, b.Drop.Results,
 			numbers{b.Numbers.From, b.Numbers.Rule.String(), b.Numbers.QuarantineDays, b.Numbers.LeadDays, b.Numbers.LowWater}}
 		if b.Reach.URL != "" {
 			o.Call = &call{b.Reach.URL, b.Reach.Timeout.String(), b.Reach.LeasedLine}

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	mathrand "math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
-	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 )
@@ -31,11 +31,16 @@ type demoBank struct {
 	signs        bool
 }
 
-// demoBanks are two banks of different dialects; what demoBanksFile says of them is the service's knowledge, this the banks' own.
-var demoBanks = [2]demoBank{
+// demoBanks are two banks of different dialects, and one that is called as well: it opens the numbers of its pool and pays back. What
+// demoBanksFile says of them is the service's knowledge, this the banks' own.
+var demoBanks = [3]demoBank{
 	{"luxi", "3705018860000000123", 12_860_000_00, false},
 	{"open", "6550100000000000017", 8_417_306_52, true},
+	{"yunhe", "9801000000000000036", 5_120_000_00, false},
 }
+
+// called is the bank that is called, in demoBanks.
+const called = 2
 
 const demoBanksFile = `# 演示用银行配置；depositd config banks 检查并打印。
 banks:
@@ -57,6 +62,17 @@ banks:
     seal:
       scheme: hmac-sha256
       keys: [open.key]
+  - code: yunhe
+    name: 运河示例银行
+    adapter: gseries
+    statement: delimited
+    payout: gseries         # 退付经同一专线：G00010 发出，G00011 查询
+    parent_accounts: ["9801000000000000036"]
+    charset: GBK
+    notices: single
+    seal: {scheme: none}
+    call: {url: "tcp://%s", timeout: 30s}
+    numbers: {from: open}   # 子账号逐个向银行申请：G00003
 `
 
 // Run shows the service: it starts the real one on an empty database, lets a month of a trading centre happen to it over
@@ -78,15 +94,20 @@ func (d *demoCmd) Run(ctx context.Context, c *call) error {
 	if d.Keep == "" {
 		defer func() { _ = os.RemoveAll(folder) }()
 	}
-	key, err := writeDemoBanks(folder)
+	line, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	p := &player{clock: &demoClock{}, keys: [2][]byte{nil, key}}
+	key, err := writeDemoBanks(folder, line.Addr().String())
+	if err != nil {
+		return errors.Join(err, line.Close())
+	}
+	p := &player{clock: &demoClock{}, keys: [3][]byte{nil, key, nil}, line: line}
 	month := newDemoMonth(d.Seed, d.Days, p)
 	p.clock.advance(month.steps[0].at)
 	c.now = p.clock.now
 	c.settings.DB, c.settings.DBPasswordFile, c.settings.Banks = sqldb.FileURL(filepath.Join(folder, "deposit.db")), "", filepath.Join(folder, "banks.yaml")
+	c.settings.RateOverall = 0 // a month of requests comes in a minute
 	if c.origin["metrics-listen"] == "" {
 		c.settings.MetricsListen = ""
 	}
@@ -107,19 +128,20 @@ func (d *demoCmd) folder() (string, error) {
 	return d.Keep, nil
 }
 
-// writeDemoBanks writes banks.yaml and a new key for the bank that signs.
-func writeDemoBanks(folder string) (key []byte, err error) {
+// writeDemoBanks writes banks.yaml, with where the bank is called, and a new key for the bank that signs.
+func writeDemoBanks(folder, line string) (key []byte, err error) {
 	key = make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
 	}
 	written := []byte("whsec_" + base64.StdEncoding.EncodeToString(key) + "\n")
 	return key, errors.Join(os.WriteFile(filepath.Join(folder, "open.key"), written, 0o600),
-		os.WriteFile(filepath.Join(folder, "banks.yaml"), []byte(demoBanksFile), 0o600))
+		os.WriteFile(filepath.Join(folder, "banks.yaml"), fmt.Appendf(nil, demoBanksFile, line), 0o600))
 }
 
 // show serves, plays the month, and prints what it came to.
 func (d *demoCmd) show(ctx context.Context, c *call, a *app, p *player, month *demoMonth) error {
+	a.simulated = true
 	a.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if err := p.letIn(ctx, a); err != nil {
 		return err
@@ -129,8 +151,15 @@ func (d *demoCmd) show(ctx context.Context, c *call, a *app, p *player, month *d
 		return err
 	}
 	serving, stop := context.WithCancel(ctx)
+	if err := p.meet(a, d.Seed); err != nil {
+		stop()
+		doors.close()
+		return err
+	}
+	listening := make(chan error, 1)
+	go func() { listening <- p.sims[called].ServeTCPCalls(serving, p.line) }()
 	ended := make(chan error, 1)
-	go func() { ended <- a.serve(serving, doors) }()
+	go func() { ended <- errors.Join(a.serve(serving, doors), <-listening) }()
 	err = d.playMonth(ctx, c, a, p, month, "http://"+doors.http.Addr().String())
 	if err == nil && !d.Once {
 		p.clock.run()
@@ -162,15 +191,7 @@ func (c *call) demoDoors(ctx context.Context, a *app) (doors, error) {
 
 // playMonth lets the month happen and prints the last day's report.
 func (d *demoCmd) playMonth(ctx context.Context, c *call, a *app, p *player, month *demoMonth, base string) error {
-	p.app, p.base = a, base
-	for i := range demoBanks {
-		b, err := a.banks.Bank(demoBanks[i].code)
-		if err != nil {
-			return err
-		}
-		p.sims[i] = banksim.New(b, mathrand.New(mathrand.NewPCG(d.Seed, uint64(i))), p.clock.now) //nolint:gosec // the demonstration is to be the same each time
-		p.sends[i] = p.sims[i].OverHTTP(p.client, base, p.keys[i])
-	}
+	p.reach(base)
 	fmt.Fprintf(c.stderr, "演示：%s 至 %s，%d 个工作日；服务在 %s，模拟时钟\n", month.days[0], month.days[month.last], month.last+1, base)
 	shown := c.progress("六月的标段、投标、到账通知、对账单与日终对账", int64(len(month.steps)))
 	if err := p.run(ctx, month.steps, shown); err != nil {
@@ -182,13 +203,19 @@ func (d *demoCmd) playMonth(ctx context.Context, c *call, a *app, p *player, mon
 	if err := writeReport(c.stdout, p.report, a.banks); err != nil {
 		return err
 	}
-	return p.check()
+	back, err := p.paidBack(ctx, month.back)
+	if err != nil {
+		return err
+	}
+	back.write(c.stdout)
+	return errors.Join(p.check(), back.check())
 }
 
 // summary counts what was played.
 func (m *demoMonth) summary() string {
 	bids, entries := 0, 0
-	for _, lot := range m.lots {
+	lots := append(slices.Clone(m.lots), m.back.lot)
+	for _, lot := range lots {
 		bids += len(lot.bids)
 	}
 	for i, sim := range m.play.sims {
@@ -196,7 +223,7 @@ func (m *demoMonth) summary() string {
 			entries += len(sim.Entries(demoBanks[i].parent, day))
 		}
 	}
-	return fmt.Sprintf("标段 %d 个，投标 %d 份，银行入账与出账 %d 笔，推送通知 %d 条", len(m.lots), bids, entries, m.play.messages)
+	return fmt.Sprintf("标段 %d 个，投标 %d 份，银行入账与出账 %d 笔，推送通知 %d 条", len(lots), bids, entries, m.play.messages)
 }
 
 // lookOn tells how to go on from here.

@@ -110,6 +110,8 @@ func (m *demoMonth) castPayments() {
 		}
 		p.how(m, b, at)
 	}
+	last := taken[road]
+	m.forRival(m.cast[road].bids[last-2], m.cast[road].bids[last-1], m.clock(m.last, "09:05:10"))
 	m.at(m.clock(0, "07:00:00"), func(context.Context) error {
 		for i, b := range demoBanks {
 			m.play.sims[i].Hold(b.parent, b.balance)
@@ -182,6 +184,7 @@ func (m *demoMonth) fates() {
 	m.at(m.clock(mid+3, "10:20:00"), func(ctx context.Context) error {
 		return m.play.event(ctx, "retendered", failed, "", again)
 	})
+	m.event(again, "opened", failed, "")
 	m.event(m.clock(mid+1, "16:40:00"), fateTerminated, m.firstOf(mid+2), "")
 
 	leaves := func(lot *demoLot) string { return lot.bids[len(lot.bids)-1].Name }

@@ -25,6 +25,7 @@ type demoMonth struct {
 	counts  map[string]int // lots by prefix
 	credits [2]int         // of the last day
 	steps   []demoStep
+	back    *demoBack
 }
 
 // demoStep is one thing that happens.
@@ -71,6 +72,22 @@ const mostDays, leastDays = 21, 9
 
 // newDemoMonth plans the last so many working days of June from a seed.
 func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
+	m := newCalmMonth(seed, days, play)
+	m.castLots()
+	m.leaseNumbers()
+	m.announce()
+	m.payments()
+	m.castPayments()
+	m.fillLastDay()
+	m.fates()
+	m.nights()
+	m.payBack()
+	slices.SortStableFunc(m.steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
+	return m
+}
+
+// newCalmMonth plans the lots and the bids of those days, and nothing that happens yet.
+func newCalmMonth(seed uint64, days int, play *player) *demoMonth {
 	m := &demoMonth{rand: rand.New(rand.NewPCG(seed, 2026)), play: play, counts: map[string]int{}} //nolint:gosec // the demonstration is to be the same each time
 	m.names = newRegister(m.rand)
 	for day := deposit.Day("2026-06-01"); day <= "2026-07-03"; day = day.Add(1) {
@@ -84,15 +101,6 @@ func newDemoMonth(seed uint64, days int, play *player) *demoMonth {
 	for opens := 2; opens < len(m.days); opens++ {
 		m.invite(opens)
 	}
-	m.castLots()
-	m.leaseNumbers()
-	m.announce()
-	m.payments()
-	m.castPayments()
-	m.fillLastDay()
-	m.fates()
-	m.nights()
-	slices.SortStableFunc(m.steps, func(a, b demoStep) int { return a.at.Compare(b.at) })
 	return m
 }
 
@@ -221,7 +229,7 @@ func (m *demoMonth) announce() {
 				m.at(b.registered, func(ctx context.Context) error { return m.play.postBid(ctx, b) })
 			}
 		}
-		if lot.opens <= m.last && lot.fate != fatePostponed && lot.fate != fateTerminated {
+		if lot.fate != fatePostponed && lot.fate != fateTerminated {
 			m.event(lot.opensAt, "opened", lot, "")
 		}
 	}
@@ -282,7 +290,8 @@ func (m *demoMonth) award(lot *demoLot) {
 	}
 }
 
-// nights plans the end of each working day: the banks' statements, then the nightly reconciliation.
+// nights plans the end of each working day: the banks' statements, then the nightly reconciliation. What the last day came to
+// can be seen when the lots of July are opened, whose bidders have paid by then.
 func (m *demoMonth) nights() {
 	for _, day := range m.days[:m.last+1] {
 		night := day.Add(1).Start()
@@ -291,6 +300,7 @@ func (m *demoMonth) nights() {
 		}
 		m.at(night.Add(30*time.Minute), func(ctx context.Context) error { return m.play.night(ctx, day) })
 	}
+	m.at(m.clock(len(m.days)-1, "18:00:00"), func(ctx context.Context) error { return m.play.look(ctx, m.days[m.last]) })
 }
 
 // fillLastDay lets more companies bid on the lots of July and pay on the last day, until the first bank has more to push than it can.

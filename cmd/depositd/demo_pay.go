@@ -145,6 +145,14 @@ func (m *demoMonth) byStranger(b *demoBid, at time.Time) {
 	m.credit(b.bank, at, t, reconcile.ThirdPartyPayer)
 }
 
+// forRival: a bidder pays for another bidder of the lot as well, from its own account (条例 §40(6)).
+func (m *demoMonth) forRival(b, rival *demoBid, at time.Time) {
+	t := rival.whole()
+	t.With = b.Party
+	m.credit(rival.bank, at, t, reconcile.WrongSubAccount)
+	m.play.wants = append(m.play.wants, expected{code: reconcile.SharedPayer, lot: b.lot.number})
+}
+
 // byPerson: somebody pays for the company out of his own pocket.
 func (m *demoMonth) byPerson(b *demoBid, at time.Time) {
 	t := b.whole()

@@ -19,13 +19,13 @@ var demoPeople = []struct {
 	department int // of departments; -1: none
 	role       people.Role
 }{
-	{"综合科经办", -1, people.FinanceMaker},
-	{"综合科复核", -1, people.FinanceChecker},
-	{"分管领导", -1, people.Leader},
-	{"建设工程科科员", 0, people.Department},
-	{"审计员", -1, people.Auditor},
-	{"系统管理员", -1, people.SystemAdmin},
-	{"安全管理员", -1, people.SecurityAdmin},
+	{"周敏", -1, people.FinanceMaker},
+	{"吴刚", -1, people.FinanceChecker},
+	{"郑宏", -1, people.Leader},
+	{"孙洁", 0, people.Department},
+	{"钱诚", -1, people.Auditor},
+	{"冯远", -1, people.SystemAdmin},
+	{"韩静", -1, people.SecurityAdmin},
 }
 
 // letIn makes the accounts, and the token with which the trading platform and the banks' files come in.
@@ -33,6 +33,11 @@ func (p *player) letIn(ctx context.Context, a *app) error {
 	a.config.doors.PasswordAlone = true
 	if err := a.letIn(); err != nil {
 		return err
+	}
+	for i := range departments {
+		if err := a.people.AddDepartment(ctx, "demo", departments[i].name); err != nil {
+			return err
+		}
 	}
 	for i, who := range demoPeople {
 		order := people.Order{Name: who.name, Staff: fmt.Sprintf("YS%03d", i+1), Roles: []people.Role{who.role}}

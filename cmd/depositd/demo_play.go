@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,14 +60,16 @@ type player struct {
 	clock  *demoClock
 	client *http.Client
 	base   string // "http://127.0.0.1:8080"
-	sims   [2]*banksim.Sim
-	sends  [2]banksim.Send
-	keys   [2][]byte // nil: the bank does not sign
+	sims   [3]*banksim.Sim
+	sends  [3]banksim.Send
+	keys   [3][]byte         // nil: the bank does not sign
+	line   net.Listener      // on which a bank is called
+	pays   *banksim.Payments // its payments
 
 	events   int
 	messages int // notices that were pushed
 	wants    []expected
-	report   *reconcile.Report // of the last night
+	report   *reconcile.Report // of the last day, once it may be seen
 }
 
 // expected is something that the last day's report has to find.
@@ -73,6 +77,27 @@ type expected struct {
 	code        reconcile.Code
 	serial      string // of a credit, or
 	lot, bidder string // of a bid
+}
+
+// meet makes the banks.
+func (p *player) meet(a *app, seed uint64) error {
+	p.app = a
+	for i := range demoBanks {
+		b, err := a.banks.Bank(demoBanks[i].code)
+		if err != nil {
+			return err
+		}
+		p.sims[i] = banksim.New(b, rand.New(rand.NewPCG(seed, uint64(i))), p.clock.now) //nolint:gosec // the demonstration is to be the same each time
+	}
+	return nil
+}
+
+// reach tells the banks where the service is.
+func (p *player) reach(base string) {
+	p.base = base
+	for i := range demoBanks {
+		p.sends[i] = p.sims[i].OverHTTP(p.client, base, p.keys[i])
+	}
 }
 
 // run plays the steps. The service has judged what each of them brought before the next comes, so that no verdict hangs
@@ -91,23 +116,18 @@ func (p *player) run(ctx context.Context, steps []demoStep, shown *progress) err
 	return nil
 }
 
-// How long a verdict may take, and when it is asked for first; each time after that the pause is twice as long.
+// How long the service may take over a step, and when it is asked for first; each time after that the pause is twice as long.
 const (
-	judgeLasts = 2 * time.Minute
-	judgeAsked = 500 * time.Microsecond
+	stepLasts = 2 * time.Minute
+	stepAsked = 500 * time.Microsecond
 )
 
-// judged waits until the service, which judges by itself, has nothing left to judge.
-func (p *player) judged(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, judgeLasts)
+// until waits for the service to have done something.
+func until(ctx context.Context, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, stepLasts)
 	defer cancel()
-	for pause := judgeAsked; ; pause *= 2 {
-		credits, err := bank.Unjudged(ctx, p.app.db, 1)
-		if err != nil {
-			return err
-		}
-		touches, err := platform.Touched(ctx, p.app.db, 1)
-		if err != nil || len(credits)+len(touches) == 0 {
+	for pause := stepAsked; ; pause *= 2 {
+		if yes, err := done(); err != nil || yes {
 			return err
 		}
 		select {
@@ -118,8 +138,25 @@ func (p *player) judged(ctx context.Context) error {
 	}
 }
 
+// judged waits until the service, which judges by itself, has nothing left to judge.
+func (p *player) judged(ctx context.Context) error {
+	return until(ctx, func() (bool, error) {
+		credits, err := bank.Unjudged(ctx, p.app.db, 1)
+		if err != nil {
+			return false, err
+		}
+		touches, err := platform.Touched(ctx, p.app.db, 1)
+		return len(credits)+len(touches) == 0, err
+	})
+}
+
 // tell sends JSON to the service.
 func (p *player) tell(ctx context.Context, method, path string, body any) error {
+	return p.ask(ctx, method, path, body, new(any))
+}
+
+// ask sends JSON to the service and reads what it answers.
+func (p *player) ask(ctx context.Context, method, path string, body, answered any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -138,7 +175,10 @@ func (p *player) tell(ctx context.Context, method, path string, body any) error 
 	if err == nil && response.StatusCode/100 != 2 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, answered)
 }
 
 // lotBody is a lot as PUT /v1/lots wants it; in bulk it also bears its number.
@@ -201,8 +241,14 @@ func (p *player) statement(ctx context.Context, bank int, day deposit.Day) error
 }
 
 // night runs the nightly reconciliation of a day.
-func (p *player) night(ctx context.Context, day deposit.Day) (err error) {
-	p.report, err = p.app.closeDay(ctx, nightlyJob, day)
+func (p *player) night(ctx context.Context, day deposit.Day) error {
+	_, err := p.app.closeDay(ctx, nightlyJob, day)
+	return err
+}
+
+// look reads the report of a day.
+func (p *player) look(ctx context.Context, day deposit.Day) (err error) {
+	p.report, err = p.app.reconcile.Report(ctx, deposit.SightOfAll(), day)
 	return err
 }
 

@@ -56,6 +56,7 @@ func (d *doctorCmd) Run(ctx context.Context, c *call) error {
 	x.database(ctx)
 	x.clock(ctx)
 	x.banks()
+	x.webhooks()
 	x.secretKey()
 	x.space()
 	x.ports(ctx)
@@ -175,6 +176,34 @@ func (x *examination) banks() {
 	if x.call.settings.DBPasswordFile != "" {
 		keys = append(keys, x.call.settings.DBPasswordFile)
 	}
+	for _, name := range keys {
+		x.secretFile(name)
+	}
+}
+
+// webhooks reads the emergency plan, and webhooks.yaml where there is one with every key file that it names.
+func (x *examination) webhooks() {
+	list := x.config.webhooksFile
+	plan, err := readPlan(x.config.planFile, os.ReadFile)
+	if err != nil {
+		x.bad("应急预案", err.Error(), "改正 --plan 所指的文件；depositd config plan 可再次检查")
+		return
+	}
+	if list == "" {
+		return // nobody is told
+	}
+	var keys []string
+	settings, err := readWebhooks(list, plan, func(name string) ([]byte, error) {
+		if name != list {
+			keys = append(keys, name)
+		}
+		return os.ReadFile(name)
+	})
+	if err != nil {
+		x.bad("外发通知", err.Error(), "改正该文件；格式见 README")
+		return
+	}
+	x.ok("外发通知", "%s，%d 个接收方；depositd webhook test 可试发", list, len(settings.Endpoints))
 	for _, name := range keys {
 		x.secretFile(name)
 	}

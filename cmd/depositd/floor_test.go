@@ -24,12 +24,14 @@ var homes = map[string][]string{
 	"database/sql":                   {"migrations/sqldb", "migrations/sqldb/sqldbtest"},
 	"github.com/robfig/cron":         {"cmd/depositd"},
 	"github.com/alecthomas/kong":     {"cmd/depositd"},
+	"github.com/emmansun/gmsm":       {"bank"},
+	"golang.org/x/time":              {"api"},
 	"golang.org/x/term":              {"cmd/depositd"},
 	"golang.org/x/crypto":            {"platform/people"},
 	"golang.org/x/text":              {"bank", "platform/deposit"},
 	"github.com/xuri/excelize":       {"api/sheet", "api/sheet/sheettest"},
 	"github.com/prometheus":          {"cmd/depositd", "api"},
-	"github.com/goccy/go-yaml":       {"bank", "platform/incident", "refund"},
+	"github.com/goccy/go-yaml":       {"api", "bank", "platform/incident", "platform/webhook", "refund"},
 }
 
 // pkg is what go list says of one package of ours.

@@ -19,6 +19,15 @@ func (a *app) serveFrames(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return err
 	}
+	if b.Seal.Scheme != bank.NoSeal || len(b.Seal.Door.Pins) > 0 {
+		a.log.Warn("nothing that comes over TCP can bear the seal that banks.yaml asks of this bank: all of it will be refused", "bank", b.Code)
+	}
+	door := b.Seal.Door
+	known := *b
+	b, known.Seal.Door = &known, bank.Door{} // who gets past the listener has passed the door
+	l = guarded{l, door, func(from net.Addr) {
+		a.log.Warn("connection refused", "security", true, "bank", b.Code, "way", bank.ByTCP, "from", from.String())
+	}}
 	return bank.ServeFrames(ctx, l, bank.MaxMessage, frameTime, func(ctx context.Context, raw []byte) []byte {
 		return a.takeFrame(ctx, b, raw)
 	})

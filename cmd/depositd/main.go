@@ -34,23 +34,29 @@ func main() {
 type program struct {
 	Settings `embed:"" group:"设置"`
 
-	Serve    serveCmd    `cmd:"" help:"启动服务：接收银行报文、定时对账、提供接口"`
-	Demo     demoCmd     `cmd:"" help:"演示：模拟一个交易中心的一个月，打印最后一天的对账报告"`
-	Import   importCmd   `cmd:"" help:"导入文件：标段、投标、到账通知、银行对账文件"`
-	Nightly  nightlyCmd  `cmd:"" help:"执行一天的对账（可重复执行，结果不变）"`
-	Report   reportCmd   `cmd:"" help:"打印一天的对账报告"`
-	Pool     poolCmd     `cmd:"" help:"子账号号池：现状、导入、与银行核对、预测、人工释放"`
-	Check    checkCmd    `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
-	Bench    benchCmd    `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
-	Verify   verifyCmd   `cmd:"" help:"检查数据的内部一致性与审计封印"`
-	Refund   refundCmd   `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
-	User     userCmd     `cmd:"" help:"用户：首任管理员、增加、申请角色、停用、启用、重置、列表"`
-	Token    tokenCmd    `cmd:"" help:"程序接口的令牌：增加、吊销、列表"`
-	Calendar calendarCmd `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
-	Migrate  migrateCmd  `cmd:"" help:"建立或升级数据库表结构"`
-	Config   configCmd   `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`
-	Doctor   doctorCmd   `cmd:"" help:"检查运行环境，逐项说明问题与处理办法"`
-	Version  versionCmd  `cmd:"" help:"打印版本"`
+	Serve      serveCmd      `cmd:"" help:"启动服务：接收银行报文、定时对账、提供接口"`
+	Demo       demoCmd       `cmd:"" help:"演示：模拟一个交易中心的一个月，打印最后一天的对账报告"`
+	Import     importCmd     `cmd:"" help:"导入文件：标段、投标、到账通知、银行对账文件"`
+	Nightly    nightlyCmd    `cmd:"" help:"执行一天的对账（可重复执行，结果不变）"`
+	Report     reportCmd     `cmd:"" help:"打印一天的对账报告"`
+	Pool       poolCmd       `cmd:"" help:"子账号号池：现状、导入、与银行核对、预测、人工释放"`
+	Watch      watchCmd      `cmd:"" help:"立即查找预案 4.6 与 5.1.1 的故障，打印逐步证据与责任判断（服务每分钟自动执行）"`
+	Check      checkCmd      `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
+	Bench      benchCmd      `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
+	Verify     verifyCmd     `cmd:"" help:"检查数据的内部一致性与审计封印"`
+	Checkpoint checkpointCmd `cmd:"" help:"打印审计日志的检查点，供保存在数据库以外"`
+	Seal       sealCmd       `cmd:"" help:"银行报文的密钥：生成、签名样例、证书指纹"`
+	Refund     refundCmd     `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
+	User       userCmd       `cmd:"" help:"用户：首任管理员、增加、申请角色、停用、启用、重置、列表"`
+	Token      tokenCmd      `cmd:"" help:"程序接口的令牌：增加、吊销、列表"`
+	Webhook    webhookCmd    `cmd:"" help:"应急事件的外发通知：清单、重发、试发"`
+	Incident   incidentCmd   `cmd:"" help:"应急事件与演练：清单、登记、签署、步骤"`
+	Calendar   calendarCmd   `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
+	Migrate    migrateCmd    `cmd:"" help:"建立或升级数据库表结构"`
+	Config     configCmd     `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`
+	Doctor     doctorCmd     `cmd:"" help:"检查运行环境，逐项说明问题与处理办法"`
+	Version    versionCmd    `cmd:"" help:"打印版本"`
+	Department departmentCmd `cmd:"" help:"科室：增加、列表"`
 }
 
 const description = `depositd：公共资源交易中心投标保证金到账核对服务。
@@ -102,7 +108,7 @@ func runAt(ctx context.Context, args []string, getenv func(string) string, now f
 	parser, err := kong.New(&p, kong.Name("depositd"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }), kong.Resolvers(kong.ResolverFunc(c.fromEnvironment)), kong.ValueFormatter(helpText),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, NoAppDescFormat: true, WrapUpperBound: 110}),
-		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames(),
+		kong.Vars{"db_default": sqldb.DefaultURL, "db_forms": sqldb.Forms, "bench_sections": benchSectionNames(), "schemes": schemeNames(),
 			"person_roles": people.Join(people.OfPersons), "token_scopes": people.Join(people.Scopes)}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c))
 	if err != nil {
 		return c.fail(err)

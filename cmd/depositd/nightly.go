@@ -8,6 +8,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"depositd/api/once"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
@@ -85,6 +86,9 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 	if !slices.Contains(days, last) {
 		days = append(days, last)
 	}
+	if _, err := once.NewDesk(a.db).Forget(ctx, nightlyJob); err != nil {
+		a.log.Warn("nightly: old answers are not forgotten", "error", err)
+	}
 	for _, day := range days {
 		if ctx.Err() != nil {
 			return
@@ -98,7 +102,9 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 			a.log.Error("nightly failed; it may be run again: depositd nightly --day "+string(day), "day", day, "error", err)
 		default:
 			jobs.succeeded(nightlyJob, a.db.Now())
+			a.wakeTheWatch()
 			a.log.Info("nightly done", "day", day, "mismatches", report.Mismatches())
 		}
 	}
+	a.tellCheckpoint(ctx)
 }

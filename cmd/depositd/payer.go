@@ -39,7 +39,10 @@ func (a *app) payAlways(ctx context.Context, jobs *jobMetrics) {
 	defer tick.Stop()
 	for {
 		for _, b := range a.banks.All() {
-			_, err := a.pay(ctx, payerJob, b)
+			did, err := a.pay(ctx, payerJob, b)
+			if err != nil || did.Sent+did.Asked+len(did.Taken) > 0 {
+				a.wakeTheWatch()
+			}
 			switch {
 			case ctx.Err() != nil:
 				return
@@ -65,6 +68,7 @@ type paid struct {
 	Bank    string   `json:"bank"`
 	Sent    int      `json:"sent"`
 	Asked   int      `json:"asked"`
+	Again   int      `json:"sent_again"`
 	Taken   []string `json:"result_files"`
 	Refused []string `json:"refused_files"`
 }
@@ -83,8 +87,9 @@ func (a *app) pay(ctx context.Context, by string, b *bank.Bank) (p paid, err err
 	return p, a.holding(ctx, payerJob, payerOf(b), func(ctx context.Context) (err error) {
 		p.Sent, err = a.refund.SendDue(ctx, by, b, exchange)
 		asked, askErr := a.refund.AskDue(ctx, by, b, askEvery, exchange)
-		p.Asked = asked
-		return errors.Join(err, askErr, a.takeResults(ctx, b, &p))
+		again, againErr := a.refund.SendAgain(ctx, by, b, exchange)
+		p.Asked, p.Again = asked, again
+		return errors.Join(err, askErr, againErr, a.takeResults(ctx, b, &p))
 	})
 }
 

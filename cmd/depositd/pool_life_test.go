@@ -231,7 +231,7 @@ func TestLifeOfANumber(t *testing.T) {
 		t.Errorf("the bank has opened another:\n%s", got)
 	}
 	d := l.diagnosis("n1")
-	if !d.Number.Sealed || len(d.Number.Leases) != 2 || d.Account.StatementDay == "" || len(d.Changes) == 0 || !strings.Contains(d.Changes[0].Note, "版本") {
+	if !d.Number.Sealed || len(d.Number.Leases) != 1 || d.Account.StatementDay == "" || len(d.Changes) == 0 || !strings.Contains(d.Changes[0].Note, "版本") {
 		t.Errorf("the diagnosis: %+v", d)
 	}
 	l.service.ends()

@@ -141,7 +141,7 @@ func (s *refundSendCmd) Run(ctx context.Context, c *call) error {
 			return printJSON(c.stdout, map[string]any{"banks": all})
 		}
 		for _, p := range all {
-			fmt.Fprintf(c.stdout, "%s  发出报文 %d 份，查询 %d 份，读入结果文件 %d 个，拒收 %d 个\n", pad(p.Bank, 12), p.Sent, p.Asked, len(p.Taken), len(p.Refused))
+			fmt.Fprintf(c.stdout, "%s  发出报文 %d 份，查询 %d 份，重发 %d 份，读入结果文件 %d 个，拒收 %d 个\n", pad(p.Bank, 12), p.Sent, p.Asked, p.Again, len(p.Taken), len(p.Refused))
 		}
 		return nil
 	})

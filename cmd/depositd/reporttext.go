@@ -71,7 +71,10 @@ func writeProof(b *strings.Builder, r *reconcile.BankReport, name string) {
 	fmt.Fprintf(b, "  %s（%s）%s", plain(name), r.Bank, r.ParentAccount)
 	if r.Sealed {
 		verdict := "不符，请核对对账单与通知是否齐全；仍不符的，启动应急预案"
-		if r.Agrees {
+		switch {
+		case !r.Compared:
+			verdict = "尚未日终对账"
+		case r.Agrees:
 			verdict = "相符"
 		}
 		fmt.Fprintf(b, "：%s\n    金额和笔数待当日涉及的标段全部开标后可见\n", verdict)

@@ -62,8 +62,9 @@ func TestReportText(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := &reconcile.Report{Day: "2026-06-13", Sealed: &reconcile.SealedPart{Lots: 3, Attention: reconcile.BandSome}, Banks: []reconcile.BankReport{
-		{Bank: "ccb", ParentAccount: "3705018860000000123", Currency: "CNY", Sealed: true, Agrees: true},
-		{Bank: "rural", ParentAccount: "9801000000000000036", Currency: "CNY", Sealed: true}}}
+		{Bank: "ccb", ParentAccount: "3705018860000000123", Currency: "CNY", Sealed: true, Compared: true, Agrees: true},
+		{Bank: "rural", ParentAccount: "9801000000000000036", Currency: "CNY", Sealed: true, Compared: true},
+		{Bank: "open", ParentAccount: "6550100000000000017", Currency: "CNY", Sealed: true}}}
 	if err := writeReport(&b, empty, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,8 @@ type booked struct {
 func newFarBank(t *testing.T, b *bank.Bank, folder string) *farBank {
 	t.Helper()
 	far := &farBank{Bank: b, closing: map[string]deposit.Fen{}}
-	for _, name := range b.Seal.Files {
-		file, err := os.ReadFile(filepath.Join(folder, name))
+	for _, key := range b.Seal.Keys {
+		file, err := os.ReadFile(filepath.Join(folder, key.File))
 		if err != nil {
 			t.Fatal(err)
 		}

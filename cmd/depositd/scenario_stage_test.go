@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,13 @@ func (s *stage) tell(method, path string, body map[string]any) {
 	text, err := json.Marshal(body)
 	s.must(err)
 	s.send(method, path, "application/json", text, nil)
+}
+
+// act sends a person's word on something whose version was seen.
+func (s *stage) act(path string, seen int64, body map[string]any) {
+	text, err := json.Marshal(body)
+	s.must(err)
+	s.send(http.MethodPost, path, "application/json", text, map[string]string{"If-Match": fmt.Sprintf("%q", strconv.FormatInt(seen, 10)), "Idempotency-Key": "step-" + sqldb.NewID().String()})
 }
 
 // ask reads JSON.

@@ -288,7 +288,7 @@ func moveStep(act string) func(*stage, *words) {
 		if len(found) != 1 {
 			s.fail("there are %d such findings", len(found))
 		}
-		s.tell(http.MethodPost, "/v1/findings/"+found[0].ID.String()+"/moves", map[string]any{"act": act, "version": found[0].Version, "note": note})
+		s.act("/v1/findings/"+found[0].ID.String()+"/moves", found[0].Version, map[string]any{"act": act, "note": note})
 	}
 }
 

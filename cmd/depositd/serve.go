@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,9 @@ type serveCmd struct{}
 // Run serves until it is told to stop, then lets the requests in flight finish.
 func (*serveCmd) Run(ctx context.Context, c *call) error {
 	return c.use(ctx, brought, func(a *app) error {
+		if problems := a.config.banksAtDoor(a.banks); len(problems) > 0 {
+			return settingsWrong(problems)
+		}
 		doors, err := a.listen(ctx)
 		if err != nil {
 			return err
@@ -70,6 +74,9 @@ func (a *app) listen(ctx context.Context) (doors, error) {
 			continue
 		}
 		*door.listener = l
+	}
+	if a.config.tls != nil && d.http != nil {
+		d.http = tls.NewListener(d.http, a.config.tls)
 	}
 	if len(problems) > 0 {
 		d.close()
@@ -116,6 +123,12 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
+	start("incidents", func(ctx context.Context) error { a.tendIncidents(ctx, jobs); return nil })
+	start("watch", func(ctx context.Context) error { a.watchAlways(ctx, jobs); return nil })
+	if !a.simulated {
+		start("heart", func(ctx context.Context) error { a.beatAlways(ctx); return nil })
+	}
+	start("webhooks", func(ctx context.Context) error { a.tellAlways(ctx, jobs); return nil })
 	start("cron", func(ctx context.Context) error { a.runNightlies(ctx, jobs); return nil })
 	a.announce(ctx, d)
 	if err := reconcile.NoteProgram(ctx, a.db, "serve", versionName(), a.digest); err != nil {
@@ -131,8 +144,8 @@ func (a *app) serve(ctx context.Context, d doors) error {
 
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
-	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, MaxStatement: a.config.maxStatementSize}
+	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Webhook: a.webhook, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, MaxStatement: a.config.maxStatementSize, Rates: a.config.rates}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.
@@ -194,9 +207,13 @@ func (a *app) judgeAlways(ctx context.Context, jobs *jobMetrics) {
 	tick := time.NewTicker(judgeEvery)
 	defer tick.Stop()
 	for {
-		if _, err := a.reconcile.JudgeAll(ctx); err != nil && ctx.Err() == nil {
+		n, err := a.reconcile.JudgeAll(ctx)
+		if err != nil && ctx.Err() == nil {
 			jobs.failed("judge")
 			a.log.Error("judging failed; it will be tried again", "error", err)
+		}
+		if n > 0 || err != nil {
+			a.wakeTheWatch()
 		}
 		select {
 		case <-ctx.Done():

@@ -1,19 +1,24 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
+	"depositd/api"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/incident"
 	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
@@ -25,6 +30,9 @@ type config struct {
 	banksFile        string
 	refundRulesFile  string // "" is the program's own
 	refundLimits     refund.Limits
+	planFile         string // "" is the program's own
+	planAuthority    incident.Authority
+	webhooksFile     string // "" tells nobody
 	listen           string
 	metricsListen    string // "" is off
 	tcpListen        string // "" is off
@@ -32,6 +40,9 @@ type config struct {
 	rules            reconcile.Rules
 	nightly          cron.Schedule
 	trustedProxies   []string
+	tls              *tls.Config // nil: plain HTTP
+	clientCertHeader string      // "" is none
+	rates            api.Rates
 	secretKeyFile    string
 	doors            people.Rules
 	maxStatementSize int64
@@ -44,7 +55,7 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), webhooksFile: s.Webhooks, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
 		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {
@@ -66,6 +77,16 @@ func (c *call) check() (*config, []string) {
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
 	}
+	if out.tls, err = s.tls(); err != nil {
+		wrong("tls-cert", s.TLSCert, err)
+	}
+	out.clientCertHeader = s.ClientCertHeader
+	switch {
+	case s.ClientCertHeader != "" && !headerName.MatchString(s.ClientCertHeader):
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("应为请求头的名称，如 X-Client-Cert"))
+	case s.ClientCertHeader != "" && len(s.TrustedProxy) == 0:
+		wrong("client-cert-header", s.ClientCertHeader, errors.New("须同时用 --trusted-proxy 写明可信的代理"))
+	}
 	if policy, ok := passwordPolicies[s.PasswordPolicy]; ok {
 		out.doors.Policy = policy
 	} else {
@@ -74,12 +95,22 @@ func (c *call) check() (*config, []string) {
 	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
 		wrong("max-statement-size", s.MaxStatementSize, err)
 	}
+	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
+	if s.RatePerCaller < 0 || s.RateOverall < 0 {
+		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
+	}
 	out.refundLimits = s.refundLimits(wrong)
+	if !slices.Contains(incident.Authorities(), out.planAuthority) {
+		wrong("plan-authority", s.PlanAuthority, errors.New("应为 both、2.2 或 3.1"))
+	}
 	if s.LogFormat != "text" && s.LogFormat != "json" {
 		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
 	}
 	return out, problems
 }
+
+// headerName is the form of the name of a header.
+var headerName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
 // passwordPolicies are what may be demanded of passwords.
 var passwordPolicies = map[string]people.Policy{"dengbao": people.Graded, "asvs": people.ASVS}

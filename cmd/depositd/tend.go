@@ -51,6 +51,7 @@ func (a *app) tend(ctx context.Context, jobs *jobMetrics) {
 	switch {
 	case ctx.Err() != nil, errors.Is(err, errHeld):
 	case err != nil:
+		a.wakeTheWatch()
 		jobs.failed(poolsJob)
 		a.log.Warn("tending the pools of sub-accounts failed; it will be tried again", "error", err)
 	default:

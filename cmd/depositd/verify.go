@@ -11,7 +11,8 @@ import (
 )
 
 type verifyCmd struct {
-	JSON bool `name:"json" help:"以 JSON 打印"`
+	Checkpoint string `placeholder:"FILE" help:"库外保存的检查点（depositd checkpoint 的输出，每行一个）：审计日志须与每一个相符"`
+	JSON       bool   `name:"json" help:"以 JSON 打印"`
 }
 
 // Run prints every check with the number of rows that violate it; exit code 3 when there is one.
@@ -21,6 +22,16 @@ func (v *verifyCmd) Run(ctx context.Context, c *call) error {
 		desk.Join(refund.NewDesk(db, nil, nil, refund.Limits{}).Beside())
 		checks, err := desk.Verify(ctx)
 		if err != nil {
+			return err
+		}
+		if v.Checkpoint != "" {
+			held, err := holdToCheckpoints(ctx, desk, v.Checkpoint)
+			if err != nil {
+				return err
+			}
+			checks = append(checks, held)
+		}
+		if checks, err = desk.Told(ctx, checks); err != nil {
 			return err
 		}
 		return v.print(c, checks)

@@ -19,7 +19,7 @@ type engine interface {
 	begin() string
 	clock() string                                            // its UTC wall time, to the second, as SQL
 	prepares(query string) bool                               // whether keeping the text prepared pays
-	inserts() int                                             // how many rows one INSERT carries
+	rowsAtOnce() int                                          // how many rows one INSERT or keyed UPDATE carries
 	moveLog() string                                          // moves what is committed from the log to its place; "": the engine does it by itself
 	words() map[string]string                                 // the words of the migrations
 	dialect() string                                          // goose's name for it

@@ -21,20 +21,48 @@ func random() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// widestGap is below what two keys of one commit lie apart at most.
-const widestGap = 1 << 24
+// The keys of one commit lie in a window of 2^windowBits that begins anywhere.
+const (
+	windowBits = 40
+	halfBits   = windowBits / 2
+	halfMask   = 1<<halfBits - 1
+)
 
-// keys makes the keys of one commit: the first anywhere, each further one a random step behind the last. Rows that are
-// written together so lie on the same few pages of their tables, where single random keys would change a page each. A key
-// still tells nothing of other commits, nor how many keys lie between two of the same.
-type keys struct{ last uint64 }
+// keys makes the keys of one commit. Rows that are written together so lie on the same few pages of their tables, where single
+// random keys would change a page each. Within the window the keys are scattered: how far two of them lie apart tells neither
+// their order nor how many were made besides, which would be how many paid (招标投标法 §22).
+type keys struct {
+	draw   func() ID
+	window uint64 // where it begins; 0 before the first key
+	rounds [4]uint64
+	made   uint64
+}
 
 func (k *keys) next() ID {
-	if k.last == 0 {
-		k.last = random() >> 2 // room enough behind it
+	if k.window == 0 {
+		k.window = uint64(k.draw())>>1&^(1<<windowBits-1) + 1<<windowBits
+		for i := range k.rounds {
+			k.rounds[i] = uint64(k.draw())
+		}
 	}
-	k.last += 1 + random()%widestGap
-	return ID(k.last)
+	k.made++
+	return ID(k.window + scatter(k.made, &k.rounds))
+}
+
+// scatter is a permutation of the window (a Feistel network), so that no key comes twice.
+func scatter(n uint64, rounds *[4]uint64) uint64 {
+	left, right := n>>halfBits&halfMask, n&halfMask
+	for _, round := range rounds {
+		left, right = right, left^mixed(right^round)&halfMask
+	}
+	return left<<halfBits | right
+}
+
+// mixed lets every bit of a number change every bit (splitmix64).
+func mixed(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // String is the form of a key for people and JSON.

@@ -16,7 +16,7 @@ type Sweep struct {
 	Note  string
 }
 
-// MoveAll is Move for many rows, some hundreds a statement. ErrStale if one of them is not in the state, or the guard
+// MoveAll is Move for many rows, as many a statement as suits the engine. ErrStale if one of them is not in the state, or the guard
 // does not hold of it.
 func (tx *Tx) MoveAll(ctx context.Context, s Sweep) error {
 	where := "state = ?"
@@ -34,11 +34,11 @@ func (tx *Tx) MoveAll(ctx context.Context, s Sweep) error {
 	return newEvents.Insert(ctx, tx, rows...)
 }
 
-// UpdateAll runs a guarded UPDATE on rows by their keys, each once, some hundreds a statement: text ends in its WHERE and
-// has args, the keys are added to it. ErrStale unless it matches every one of them.
+// UpdateAll runs a guarded UPDATE on rows by their keys, each once, as many a statement as suits the engine: text ends in its
+// WHERE and has args, the keys are added to it. ErrStale unless it matches every one of them.
 func (tx *Tx) UpdateAll(ctx context.Context, ids []ID, text string, args ...any) error {
 	var matched int64
-	err := Chunks(ids, func(in string, keys []any) error {
+	err := chunks(ids, tx.lane.engine.rowsAtOnce(), func(in string, keys []any) error {
 		n, err := tx.Exec(ctx, text+" AND id IN "+in, append(args[:len(args):len(args)], keys...)...)
 		matched += n
 		return err

@@ -49,7 +49,7 @@ func (mysqlEngine) clock() string   { return "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%
 func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, "?") }
 
 // inserts: each statement is a way to the server and back.
-func (mysqlEngine) inserts() int { return rowsAtOnce }
+func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
 func (mysqlEngine) moveLog() string { return "" }
 

@@ -32,7 +32,7 @@ const mostParameters = 32766
 
 // Insert writes rows, however many, as many a statement as suits the engine. ErrTaken where a key is there already.
 func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
-	n, query := min(tx.lane.engine.inserts(), mostParameters/t.width), ""
+	n, query := min(tx.lane.engine.rowsAtOnce(), mostParameters/t.width), ""
 	for len(rows) > 0 {
 		if n > len(rows) || query == "" {
 			n = min(n, len(rows))
@@ -188,8 +188,12 @@ func (w *wallTime) Scan(src any) error {
 // Chunks calls f with some hundreds of the values at a time: the IN list for them, and the values as arguments. The last
 // value may stand there several times: lists of few lengths are few texts, which stay prepared.
 func Chunks[T any](values []T, f func(in string, args []any) error) error {
+	return chunks(values, rowsAtOnce, f)
+}
+
+func chunks[T any](values []T, most int, f func(in string, args []any) error) error {
 	for len(values) > 0 {
-		n := min(rowsAtOnce, len(values))
+		n := min(most, len(values))
 		args := make([]any, listLength(n))
 		for i := range args {
 			args[i] = values[min(i, n-1)]

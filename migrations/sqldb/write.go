@@ -139,7 +139,7 @@ func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []er
 // its own. With savepoints each is run apart, with one of its own. Whoever has left by now is left out.
 // The error is one that concerns the whole transaction.
 func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, savepoints bool) (failed bool, err error) {
-	now, near := db.Now(), &keys{}
+	now, near := db.Now(), &keys{draw: db.draw}
 	for i, w := range batch {
 		outcome[i] = w.ctx.Err()
 	}

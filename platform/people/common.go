@@ -10,7 +10,7 @@ import (
 // of them in a row.
 var commonRoots = strings.Fields(`
 	password passwort passw passwd pass word admin administrator root user guest test demo login welcome letmein secret master
-	default changeme change system manager server oracle mysql sqlite cisco huawei windows linux internet computer
+	default changeme change system manager server oracle cisco huawei windows linux internet computer
 	qwertyuiop qwerty qwert asdfghjkl asdfgh asdf zxcvbnm zxcvbn zxcv qazwsxedc qazwsx qaz wsx edc rfv tgb yhn ujm plm okn
 	abcdefghijkl abcdefgh abcdef abcd abc aabbcc dragon monkey football baseball sunshine princess superman batman michael
 	iloveyou loveyou love trustno trust shadow freedom whatever hello hunter killer ninja jesus

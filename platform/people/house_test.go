@@ -3,6 +3,7 @@ package people_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -30,16 +31,27 @@ type house struct {
 	now  time.Time
 }
 
-func each(t *testing.T, rules people.Rules, test func(h *house)) {
+// each runs a test on a house for every engine.
+func each(t *testing.T, test func(h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
-		h := &house{T: t, now: time.Date(2026, 6, 12, 9, 0, 0, 0, deposit.Shanghai)}
-		h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
-		var err error
-		h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), rules)
-		h.must(err)
-		test(h)
-	})
+	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(newHouse(t, url, people.Rules{})) })
+}
+
+// local is a house for what has nothing to do with the engine.
+func local(t *testing.T, rules people.Rules) *house {
+	t.Helper()
+	return newHouse(t, sqldb.FileURL(filepath.Join(sqldbtest.InMemory(t), "deposit.db")), rules)
+}
+
+func newHouse(t *testing.T, url string, rules people.Rules) *house {
+	t.Helper()
+	h := &house{T: t, now: time.Date(2026, 6, 12, 9, 0, 0, 0, deposit.Shanghai)}
+	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
+	var err error
+	h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), rules)
+	h.must(err)
+	h.must(h.desk.AddDepartment(ctx, "系统管理员", "建设工程科"))
+	return h
 }
 
 func (h *house) must(err error) {

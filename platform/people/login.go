@@ -50,6 +50,13 @@ func (d *Desk) Login(ctx context.Context, p Proof, was string) (cookie string, s
 func (d *Desk) enter(ctx context.Context, u User, p Proof, door, was string) (cookie string, s *Session, err error) {
 	err = d.again(func() error {
 		return d.db.Write(ctx, u.Name, func(tx *sqldb.Tx) error {
+			now, err := userWhere(ctx, tx, "WHERE id = ?", u.ID)
+			if err != nil {
+				return err
+			}
+			if now.State != Active || now.password != u.password { // disabled or changed while this password was looked at
+				return refusedLogin()
+			}
 			if err := d.useCode(ctx, tx, &u, p.Code); err != nil {
 				return err
 			}
@@ -184,10 +191,17 @@ func (d *Desk) anew(ctx context.Context, s *Session, door, network string, f fun
 		if err != nil {
 			return strange(err)
 		}
+		ended, err := end(ctx, tx, s.ID)
+		if err != nil {
+			return err
+		}
+		if !ended || u.State != Active { // a logout, another step or an administrator was faster
+			return Stranger()
+		}
 		if err := f(tx, &u); err != nil {
 			return err
 		}
-		if err := errors.Join(forgive(ctx, tx, door, network, u.ID), end(ctx, tx, s.ID)); err != nil {
+		if err := forgive(ctx, tx, door, network, u.ID); err != nil {
 			return err
 		}
 		text, hash := secret()

@@ -101,7 +101,7 @@ func begin(ctx context.Context, tx *sqldb.Tx, u *User, network string) (cookie s
 	}
 	for i := range live {
 		if i >= mostSessions-1 || !live[i].live(tx.Now) {
-			if err := end(ctx, tx, live[i].ID); err != nil {
+			if _, err := end(ctx, tx, live[i].ID); err != nil {
 				return "", row, err
 			}
 		}
@@ -117,9 +117,10 @@ func begin(ctx context.Context, tx *sqldb.Tx, u *User, network string) (cookie s
 	return cookie, row, tx.Note(ctx, "users", u.ID, "CAME_IN", network)
 }
 
-func end(ctx context.Context, tx *sqldb.Tx, id sqldb.ID) error {
-	_, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at > ?", sqldb.At(tx.Now), id, sqldb.At(tx.Now))
-	return err
+// end ends a session, and says whether it had not ended before.
+func end(ctx context.Context, tx *sqldb.Tx, id sqldb.ID) (ended bool, err error) {
+	n, err := tx.Exec(ctx, "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at > ?", sqldb.At(tx.Now), id, sqldb.At(tx.Now))
+	return n == 1, err
 }
 
 // endSessions ends all of a person's sessions.
@@ -131,7 +132,7 @@ func endSessions(ctx context.Context, tx *sqldb.Tx, user sqldb.ID) error {
 // Logout ends a session; one that has ended already stays so.
 func (d *Desk) Logout(ctx context.Context, s *Session) error {
 	return d.db.Write(ctx, s.User.Name, func(tx *sqldb.Tx) error {
-		if err := end(ctx, tx, s.ID); err != nil {
+		if _, err := end(ctx, tx, s.ID); err != nil {
 			return err
 		}
 		return tx.Note(ctx, "users", s.User.ID, "WENT", "")

@@ -11,7 +11,7 @@ import (
 
 // A session ends by itself: idle for half an hour, or ten hours old.
 func TestSessionEndsByItself(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		h.granted("张三", people.Department)
 		idle, _ := h.in("张三")
 		h.pass(30*time.Minute - time.Second)
@@ -42,7 +42,7 @@ func TestSessionEndsByItself(t *testing.T) {
 
 // What is done to an account holds from the next request on: a logout, a changed password, disabling, a reset, other roles.
 func TestSessionFollowsItsAccount(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		u := h.granted("张三", people.Department)
 		first, s := h.in("张三")
 		second, _ := h.in("张三")
@@ -89,40 +89,56 @@ func TestSessionFollowsItsAccount(t *testing.T) {
 	})
 }
 
+// A session that has ended between two looks at it goes on in no other: not after a logout, not once its account is disabled.
+func TestEndedSessionGoesNowhere(t *testing.T) {
+	h := local(t, people.Rules{PasswordAlone: true})
+	u := h.granted("张三", people.Department)
+	_, s := h.in("张三")
+	h.must(h.desk.Logout(ctx, s))
+	_, _, err := h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
+	h.refused(err, "unauthenticated")
+	_, _, err = h.desk.ChangePassword(ctx, s, password, another, office)
+	h.refused(err, "unauthenticated")
+	_, s = h.in("张三")
+	_, err = h.desk.Move(ctx, "系统管理员", u.ID, u.Version, "disable")
+	h.must(err)
+	_, _, err = h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
+	h.refused(err, "unauthenticated")
+}
+
 // A login makes a cookie of its own and ends the session that the browser had; a step-up changes the cookie.
 func TestSessionIsNotFixed(t *testing.T) {
-	each(t, people.Rules{PasswordAlone: true}, func(h *house) {
-		h.granted("张三", people.Department)
-		planted := strings.Repeat("x", 43)
-		cookie, _, err := h.desk.Login(ctx, people.Proof{Name: "张三", Password: password, Network: office}, planted)
-		h.must(err)
-		if h.lives(planted) || !h.lives(cookie) || len(cookie) != 43 {
-			t.Errorf("the cookie is %q", cookie)
-		}
-		after, s, err := h.desk.Login(ctx, people.Proof{Name: "张三", Password: password, Network: office}, cookie)
-		h.must(err)
-		if h.lives(cookie) || !h.lives(after) {
-			t.Error("the browser's old session goes on")
-		}
-		h.pass(6 * time.Minute)
-		if s.Fresh(h.now) {
-			t.Error("fresh after six minutes")
-		}
-		stepped, s, err := h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
-		h.must(err)
-		if h.lives(after) || !h.lives(stepped) || !s.Fresh(h.now) {
-			t.Error("the step-up did not change the cookie")
-		}
-		h.pass(10*time.Hour - 6*time.Minute)
-		if h.lives(stepped) {
-			t.Error("a step-up made the session younger")
-		}
-	})
+	h := local(t, people.Rules{PasswordAlone: true})
+	h.granted("张三", people.Department)
+	planted := strings.Repeat("x", 43)
+	cookie, _, err := h.desk.Login(ctx, people.Proof{Name: "张三", Password: password, Network: office}, planted)
+	h.must(err)
+	if h.lives(planted) || !h.lives(cookie) || len(cookie) != 43 {
+		t.Errorf("the cookie is %q", cookie)
+	}
+	after, s, err := h.desk.Login(ctx, people.Proof{Name: "张三", Password: password, Network: office}, cookie)
+	h.must(err)
+	if h.lives(cookie) || !h.lives(after) {
+		t.Error("the browser's old session goes on")
+	}
+	h.pass(6 * time.Minute)
+	if s.Fresh(h.now) {
+		t.Error("fresh after six minutes")
+	}
+	stepped, s, err := h.desk.StepUp(ctx, s, people.Proof{Password: password, Network: office})
+	h.must(err)
+	if h.lives(after) || !h.lives(stepped) || !s.Fresh(h.now) {
+		t.Error("the step-up did not change the cookie")
+	}
+	h.pass(10*time.Hour - 6*time.Minute)
+	if h.lives(stepped) {
+		t.Error("a step-up made the session younger")
+	}
 }
 
 // Nothing in the database opens anything: not the cookie, not the password, not a token, not the second factor's secret.
 func TestOnlyHashesAreKept(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		h.granted("张三", people.FinanceMaker)
 		cookie, s := h.in("张三")
 		f, stepped, _ := h.enrolled(s)
@@ -150,25 +166,24 @@ func TestOnlyHashesAreKept(t *testing.T) {
 
 // Three sessions a person: the fourth ends the one that was not used for the longest time.
 func TestMostSessions(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
-		h.granted("张三", people.Department)
-		var cookies []string
-		for range 4 {
-			cookie, _ := h.in("张三")
-			cookies = append(cookies, cookie)
-			h.pass(2 * time.Minute)
+	h := local(t, people.Rules{})
+	h.granted("张三", people.Department)
+	var cookies []string
+	for range 4 {
+		cookie, _ := h.in("张三")
+		cookies = append(cookies, cookie)
+		h.pass(2 * time.Minute)
+	}
+	for i, cookie := range cookies {
+		if h.lives(cookie) != (i > 0) {
+			t.Errorf("session %d lives: %v", i+1, i == 0)
 		}
-		for i, cookie := range cookies {
-			if h.lives(cookie) != (i > 0) {
-				t.Errorf("session %d lives: %v", i+1, i == 0)
-			}
-		}
-	})
+	}
 }
 
 // A token opens for its machine alone, and not once it is revoked.
 func TestTokens(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		text, _, err := h.desk.AddToken(ctx, "cli", "platform", []people.Role{people.Platform})
 		h.must(err)
 		got, err := h.desk.Machine(ctx, text)

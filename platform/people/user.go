@@ -136,6 +136,9 @@ func (d *Desk) Add(ctx context.Context, by string, o Order) (u User, invitation 
 		if there > 0 {
 			return deposit.Refuse(deposit.Conflict, "user_exists", "姓名或工号已有账户；同名的人请在姓名后加数字，一人只能有一个账户")
 		}
+		if err := checkDepartment(ctx, tx, o.Department); err != nil {
+			return err
+		}
 		u.ID, u.invitedUntil = tx.NewID(), tx.Now.Add(invitationLasts)
 		if err := users.Insert(ctx, tx, u); err != nil {
 			return err
@@ -164,12 +167,9 @@ func (d *Desk) change(ctx context.Context, by string, id sqldb.ID, version int64
 
 // Ask asks for other roles and another department in the place of those the account has; they count once another grants them.
 func (d *Desk) Ask(ctx context.Context, by string, id sqldb.ID, version int64, o Order) (User, error) {
-	if err := checkRoles(o.Roles, OfPersons, o.Department); err != nil {
-		return User{}, err
-	}
 	return d.change(ctx, by, id, version, func(tx *sqldb.Tx, u *User) error {
 		order := Order{u.Name, u.Staff, o.Department, o.Roles}
-		if err := order.check(); err != nil {
+		if err := errors.Join(order.check(), checkDepartment(ctx, tx, o.Department)); err != nil {
 			return err
 		}
 		if err := one(tx.Exec(ctx, "UPDATE users SET asked_roles = ?, asked_department = ?, asked_by = ?, version = version + 1 WHERE id = ? AND version = ?",

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -55,24 +56,23 @@ func TestRolesApart(t *testing.T) {
 			set(a, b)
 		}
 	}
-	each(t, people.Rules{}, func(h *house) {
-		n := 0
-		for _, a := range people.OfPersons {
-			for _, b := range people.OfPersons {
-				if a == b {
-					continue
-				}
-				n++
-				_, _, err := h.desk.Add(ctx, "系统管理员", people.Order{Name: fmt.Sprint("甲", n), Staff: fmt.Sprint(n), Department: "建设工程科", Roles: []people.Role{a, b}})
-				h.refused(err, map[bool]string{true: "roles_apart"}[apart[[2]people.Role{a, b}]])
+	h := local(t, people.Rules{})
+	n := 0
+	for _, a := range people.OfPersons {
+		for _, b := range people.OfPersons {
+			if a == b {
+				continue
 			}
+			n++
+			_, _, err := h.desk.Add(ctx, "系统管理员", people.Order{Name: fmt.Sprint("甲", n), Staff: fmt.Sprint(n), Department: "建设工程科", Roles: []people.Role{a, b}})
+			h.refused(err, map[bool]string{true: "roles_apart"}[apart[[2]people.Role{a, b}]])
 		}
-	})
+	}
 }
 
 // Nobody comes to a role alone: not whoever asks, not whoever it is for, and not by a reset.
 func TestGrantTakesTwo(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		u, _ := h.asked("张三", people.Leader)
 		_, err := h.desk.Grant(ctx, "系统管理员", u.ID, u.Version)
 		h.refused(err, "second_person")
@@ -116,7 +116,7 @@ func TestGrantTakesTwo(t *testing.T) {
 
 // One person has one account, by the staff number; names that could be taken for something else are none.
 func TestOneAccountAPerson(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		h.asked("张三", people.Department)
 		for _, o := range []people.Order{{Name: "张三", Staff: "other"}, {Name: "张三2", Staff: "no 张三"}} {
 			_, _, err := h.desk.Add(ctx, "系统管理员", o)
@@ -133,9 +133,31 @@ func TestOneAccountAPerson(t *testing.T) {
 	})
 }
 
+// Accounts belong to the departments there are.
+func TestDepartments(t *testing.T) {
+	each(t, func(h *house) {
+		h.must(h.desk.AddDepartment(ctx, "系统管理员", "政府采购科"))
+		h.must(h.desk.AddDepartment(ctx, "系统管理员", "政府采购科")) // said again
+		for _, wrong := range []string{"", " 科", "科\n", string(make([]rune, 65))} {
+			h.refused(h.desk.AddDepartment(ctx, "系统管理员", wrong), "department_malformed")
+		}
+		all, err := h.desk.Departments(ctx)
+		if err != nil || !slices.Equal(all, []string{"建设工程科", "政府采购科"}) {
+			t.Errorf("departments %v (%v)", all, err)
+		}
+		_, _, err = h.desk.Add(ctx, "系统管理员", people.Order{Name: "甲", Staff: "1", Department: "建设科", Roles: []people.Role{people.Department}})
+		h.refused(err, "department_unknown")
+		u, _ := h.asked("乙", people.Department)
+		_, err = h.desk.Ask(ctx, "系统管理员", u.ID, u.Version, people.Order{Department: "建设科", Roles: []people.Role{people.Department}})
+		h.refused(err, "department_unknown")
+		_, err = h.desk.Ask(ctx, "系统管理员", u.ID, u.Version, people.Order{Department: "政府采购科", Roles: []people.Role{people.Department}})
+		h.must(err)
+	})
+}
+
 // The first administrators are two, come by invitation within the hour, and are not made again while they are there.
 func TestFirst(t *testing.T) {
-	each(t, people.Rules{}, func(h *house) {
+	each(t, func(h *house) {
 		first := func(system, security string) ([2]string, error) {
 			return h.desk.First(ctx, "cli", people.Order{Name: system, Staff: "s" + system}, people.Order{Name: security, Staff: "s" + security})
 		}
@@ -202,26 +224,25 @@ func TestPasswordPolicies(t *testing.T) {
 		}
 	}
 	for policy, must := range map[people.Policy]int{people.Graded: 1, people.ASVS: 0} {
-		each(t, people.Rules{Policy: policy}, func(h *house) {
-			h.granted("张三", people.Department)
-			h.pass(90*24*time.Hour - time.Second)
-			if _, s := h.in("张三"); len(s.Must) != 0 {
-				t.Errorf("%q: must %v a second early", policy, s.Must)
-			}
-			h.pass(time.Second)
-			_, s := h.in("张三")
-			if len(s.Must) != must {
-				t.Errorf("%q: must %v after ninety days", policy, s.Must)
-			}
-			_, _, err := h.desk.ChangePassword(ctx, s, another, another, office)
-			h.refused(err, "login_refused")
-			_, _, err = h.desk.ChangePassword(ctx, s, password, password, office)
-			h.refused(err, "password_weak")
-			_, s, err = h.desk.ChangePassword(ctx, s, password, another, office)
-			h.must(err)
-			if len(s.Must) != 0 {
-				t.Errorf("%q: must %v after the change", policy, s.Must)
-			}
-		})
+		h := local(t, people.Rules{Policy: policy})
+		h.granted("张三", people.Department)
+		h.pass(90*24*time.Hour - time.Second)
+		if _, s := h.in("张三"); len(s.Must) != 0 {
+			t.Errorf("%q: must %v a second early", policy, s.Must)
+		}
+		h.pass(time.Second)
+		_, s := h.in("张三")
+		if len(s.Must) != must {
+			t.Errorf("%q: must %v after ninety days", policy, s.Must)
+		}
+		_, _, err := h.desk.ChangePassword(ctx, s, another, another, office)
+		h.refused(err, "login_refused")
+		_, _, err = h.desk.ChangePassword(ctx, s, password, password, office)
+		h.refused(err, "password_weak")
+		_, s, err = h.desk.ChangePassword(ctx, s, password, another, office)
+		h.must(err)
+		if len(s.Must) != 0 {
+			t.Errorf("%q: must %v after the change", policy, s.Must)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -36,6 +37,25 @@ type Faults struct {
 	mode  FaultMode
 	leave func()
 	fired bool
+	texts map[string]bool
+}
+
+// Texts is every SQL text that has gone to the engine since the last time it was asked for.
+func (f *Faults) Texts() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	texts := slices.Sorted(maps.Keys(f.texts))
+	f.texts = nil
+	return texts
+}
+
+func (f *Faults) note(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.texts == nil {
+		f.texts = map[string]bool{}
+	}
+	f.texts[text] = true
 }
 
 // Arm lets call number at fail, counted from here; leave is what CallerLeaves calls.
@@ -136,6 +156,7 @@ func call[T any](c *faultyConn, do func() (T, error)) (T, error) {
 }
 
 func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.faults.note(query)
 	stmt, err := call(c, func() (driver.Stmt, error) { return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query) })
 	if err != nil {
 		return nil, err
@@ -146,10 +167,12 @@ func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.S
 }
 
 func (c *faultyConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.faults.note(query)
 	return call(c, func() (driver.Result, error) { return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args) })
 }
 
 func (c *faultyConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.faults.note(query)
 	rows, err := call(c, func() (driver.Rows, error) { return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args) })
 	if err != nil {
 		return nil, err

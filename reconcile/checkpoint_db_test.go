@@ -1,0 +1,43 @@
+package reconcile_test
+
+import (
+	"context"
+	"testing"
+
+	"depositd/migrations/sqldb/sqldbtest"
+)
+
+// TestCheckpointOfTheDatabase: what somebody does to the stored trail behind the service's back, seals and all, a checkpoint
+// that was taken before finds, on the sealed days and on the open one.
+func TestCheckpointOfTheDatabase(t *testing.T) {
+	eachBase(t, true, func(t *testing.T, url string, restore func(testing.TB)) {
+		for _, statements := range [][]string{
+			{},
+			{"UPDATE events SET note = 'x' WHERE seq = 3"},
+			{"UPDATE events SET by_whom = 'x' WHERE at >= '2026-06-13 00:00:00.000'"},
+			{"DELETE FROM events WHERE seq = 5"},
+			{"DELETE FROM events WHERE at >= '2026-06-13 00:00:00.000'"},
+			{"DELETE FROM events", "DELETE FROM seals"},
+			{"DELETE FROM seals"},
+			{"UPDATE seals SET hash = 'x'"},
+			{"INSERT INTO events (at, by_whom, table_name, row_id, was, became, note) VALUES ('2026-06-01 00:00:00.000', 'x', 'lots', 1, '', 'OPENED', '')"},
+		} {
+			restore(t)
+			h := reopen(t, url, &sqldbtest.Faults{})
+			kept, err := h.reconcile.Checkpoint(context.Background())
+			h.must(err)
+			if kept.Open.Events == 0 {
+				t.Fatal("no event of the open day is there to be covered")
+			}
+			for _, one := range statements {
+				sqldbtest.Exec(t, url, one)
+			}
+			differs, err := h.reconcile.HoldTo(context.Background(), kept)
+			h.must(err)
+			if (differs == "") != (len(statements) == 0) {
+				t.Errorf("%v: %q", statements, differs)
+			}
+			h.must(h.db.Close())
+		}
+	})
+}
