@@ -172,7 +172,6 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { _ = a.serveHTTP(ctx, listener, handler) })
-	running.Go(func() { a.moveLogAlways(ctx) })
 	if way.judge {
 		running.Go(func() { a.judgeAlways(ctx, newJobMetrics(registry)) })
 	}
