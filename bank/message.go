@@ -41,7 +41,7 @@ type Sealed struct {
 // Message is what a bank sent, with what could be read of it.
 type Message struct {
 	Bank       string // the bank's code
-	ExternalID string // the sender's id of the message where it is signed, else the hash; "" when it is not believed
+	ExternalID string // the sender's id of the message where it is signed, else its serial and hash; "" when it is not believed
 	Source     string
 	Kind       string
 	Raw        []byte // as received; nil when it is not believed, so that a stranger cannot fill the database
@@ -95,6 +95,9 @@ func (b *Bank) Open(s Sealed) (Message, error) {
 		return m, err
 	}
 	m.Entries = found
+	if m.ExternalID == m.SHA256 && len(found) > 0 {
+		m.ExternalID = beside(found[0].Serial, m.SHA256)
+	}
 	if len(found) == 0 {
 		m.Kind = KindLink
 	}
@@ -157,4 +160,14 @@ func inEntry(i, of int, err error) error {
 	}
 	r := deposit.AsRefusal(err)
 	return deposit.Refuse(r.Kind, r.Code, "第 ", i+1, " 笔：", r.Text)
+}
+
+// beside is the id of a message that is known by its hash: behind its notice's serial, so that the index of ids grows where
+// notices come, instead of everywhere.
+func beside(serial, hash string) string {
+	const mostSerial, enoughHash = 47, 32 // of the column's 80 characters; 128 bits tell messages apart
+	if len(serial) > mostSerial {
+		serial = ""
+	}
+	return serial + "/" + hash[:enoughHash]
 }

@@ -86,7 +86,7 @@ type sm2Key struct{ *ecdsa.PublicKey }
 func (k sm2Key) digest() (hashes.Hash, error) { return sm2.NewHash(k.PublicKey) }
 func (k sm2Key) bits() int                    { return 256 }
 func (k sm2Key) same() [sha256.Size]byte {
-	return sha256.Sum256(append(k.X.Bytes(), k.Y.Bytes()...)) //nolint:staticcheck // the SM2 curve has no other way
+	return sha256.Sum256(append(k.X.Bytes(), k.Y.Bytes()...))
 }
 
 // believes takes a signature in ASN.1 or, as many front-end machines give it, r and s in 32 bytes each.

@@ -122,7 +122,7 @@ func TestSchemes(t *testing.T) {
 	body := []byte(oneNotice)
 	for _, scheme := range signing {
 		p, other := newPeer(t, "jz", scheme), newPeer(t, "jz", scheme)
-		twin := peer{&Bank{Code: "twin", Seal: p.Bank.Seal}, p.Signer} // another bank with the same key, which banks.yaml refuses
+		twin := peer{&Bank{Code: "twin", Seal: p.Seal}, p.Signer} // another bank with the same key, which banks.yaml refuses
 		e, _ := p.envelope(t, body)
 		spoiled := func(spoil func(*Envelope, http.Header)) Envelope {
 			e, h := p.envelope(t, body)

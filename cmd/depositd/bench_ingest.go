@@ -21,7 +21,9 @@ import (
 	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
+	"depositd/platform/incident"
 	"depositd/platform/people"
+	"depositd/platform/webhook"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -170,7 +172,6 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	defer running.Wait()
 	defer stop()
 	running.Go(func() { _ = a.serveHTTP(ctx, listener, handler) })
-	running.Go(func() { a.moveLogAlways(ctx) })
 	if way.judge {
 		running.Go(func() { a.judgeAlways(ctx, newJobMetrics(registry)) })
 	}
@@ -194,8 +195,13 @@ func benchApp(ctx context.Context, url string) (*app, error) {
 	if _, err := db.Migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &app{config: &config{}, db: db, banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
-		keeper: &reconcile.Keeper{}, refund: refund.NewDesk(db, set, nil, refund.DefaultLimits), log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), wakePools: make(chan struct{}, 1)}, nil
+	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &app{config: &config{}, db: db, incident: incident.NewDesk(db, plan, incident.ByBoth), webhook: webhook.NewDesk(db, &webhook.Settings{}, plan), banks: set, bank: bank.NewDesk(db), platform: platform.NewDesk(db), reconcile: reconcile.NewDesk(db, set, reconcile.Rules{}),
+		keeper: &reconcile.Keeper{}, refund: refund.NewDesk(db, set, nil, refund.DefaultLimits), log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1),
+		wakePools: make(chan struct{}, 1), wakeWatch: make(chan struct{}, 1), wakeHooks: make(chan struct{}, 1)}, nil
 }
 
 // untilJudged waits until nothing waits for a verdict and tells how long that took.

@@ -27,7 +27,6 @@ const (
 	mostHeaders  = 16 << 10         // the longest known, of a signed notice behind two proxies, is below 2 KiB
 	shutdownTime = 10 * time.Second // for requests in flight, after which they are cut off
 	judgeEvery   = time.Minute      // at the latest; a message or an import wakes the judge at once
-	logEvery     = 200 * time.Millisecond
 )
 
 type serveCmd struct{}
@@ -119,7 +118,6 @@ func (a *app) serve(ctx context.Context, d doors) error {
 	if d.tcp != nil {
 		start("tcp", func(ctx context.Context) error { return a.serveFrames(ctx, d.tcp) })
 	}
-	start("log", func(ctx context.Context) error { a.moveLogAlways(ctx); return nil })
 	start("judge", func(ctx context.Context) error { a.judgeAlways(ctx, jobs); return nil })
 	start("pools", func(ctx context.Context) error { a.tendAlways(ctx, jobs); return nil })
 	start("payer", func(ctx context.Context) error { a.payAlways(ctx, jobs); return nil })
@@ -220,22 +218,6 @@ func (a *app) judgeAlways(ctx context.Context, jobs *jobMetrics) {
 			return
 		case <-a.wake:
 		case <-tick.C:
-		}
-	}
-}
-
-// moveLogAlways keeps the database's log short. What fails is done by a later commit.
-func (a *app) moveLogAlways(ctx context.Context) {
-	tick := time.NewTicker(logEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := a.db.MoveLog(ctx); err != nil && ctx.Err() == nil {
-				a.log.Debug("the database's log was not moved", "error", err)
-			}
 		}
 	}
 }

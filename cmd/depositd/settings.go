@@ -74,6 +74,27 @@ func (c *call) check() (*config, []string) {
 	if out.nightly, err = cron.ParseStandard(s.NightlyAt); err != nil {
 		wrong("nightly-at", s.NightlyAt, errors.New("应为 分 时 日 月 周，如 30 0 * * *"))
 	}
+	s.checkDoors(out, wrong)
+	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
+		wrong("max-statement-size", s.MaxStatementSize, err)
+	}
+	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
+	if s.RatePerCaller < 0 || s.RateOverall < 0 {
+		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
+	}
+	out.refundLimits = s.refundLimits(wrong)
+	if !slices.Contains(incident.Authorities(), out.planAuthority) {
+		wrong("plan-authority", s.PlanAuthority, errors.New("应为 both、2.2 或 3.1"))
+	}
+	if s.LogFormat != "text" && s.LogFormat != "json" {
+		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
+	}
+	return out, problems
+}
+
+// checkDoors makes sense of what decides on who is let in.
+func (s *Settings) checkDoors(out *config, wrong func(flag, value string, err error)) {
+	var err error
 	if out.trustedProxies, err = parseProxies(s.TrustedProxy); err != nil {
 		wrong("trusted-proxy", strings.Join(s.TrustedProxy, ","), err)
 	}
@@ -92,21 +113,6 @@ func (c *call) check() (*config, []string) {
 	} else {
 		wrong("password-policy", s.PasswordPolicy, errors.New("应为 dengbao 或 asvs"))
 	}
-	if out.maxStatementSize, err = parseSize(s.MaxStatementSize); err != nil {
-		wrong("max-statement-size", s.MaxStatementSize, err)
-	}
-	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
-	if s.RatePerCaller < 0 || s.RateOverall < 0 {
-		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
-	}
-	out.refundLimits = s.refundLimits(wrong)
-	if !slices.Contains(incident.Authorities(), out.planAuthority) {
-		wrong("plan-authority", s.PlanAuthority, errors.New("应为 both、2.2 或 3.1"))
-	}
-	if s.LogFormat != "text" && s.LogFormat != "json" {
-		wrong("log-format", s.LogFormat, errors.New("应为 text 或 json"))
-	}
-	return out, problems
 }
 
 // headerName is the form of the name of a header.

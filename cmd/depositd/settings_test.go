@@ -46,10 +46,10 @@ func TestAddresses(t *testing.T) {
 // TestEverySettingHasItsVariable: what config prints is what the environment reaches, by the names of the help.
 func TestEverySettingHasItsVariable(t *testing.T) {
 	for _, s := range (&call{settings: &Settings{}}).effective() {
-		env := map[string]string{envName(s.Name): "x"}
+		env := map[string]string{envName(s.Name): "7"}
 		var out strings.Builder
 		run(t.Context(), []string{"config", "--json"}, func(k string) string { return env[k] }, &out, &strings.Builder{})
-		problem := strings.Contains(out.String(), envName(s.Name)) // of the booleans, x is no value
+		problem := strings.Contains(out.String(), envName(s.Name)) // of the booleans, 7 is no value
 		if !problem && !strings.Contains(out.String(), `"origin": "environment"`) {
 			t.Errorf("%s does not reach the setting %s", envName(s.Name), s.Name)
 		}

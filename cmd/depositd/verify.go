@@ -24,15 +24,15 @@ func (v *verifyCmd) Run(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		if v.Checkpoint != "" {
+		if checks, err = desk.Told(ctx, checks); err != nil {
+			return err
+		}
+		if v.Checkpoint != "" { // of which a checkpoint and its day are no secret
 			held, err := holdToCheckpoints(ctx, desk, v.Checkpoint)
 			if err != nil {
 				return err
 			}
 			checks = append(checks, held)
-		}
-		if checks, err = desk.Told(ctx, checks); err != nil {
-			return err
 		}
 		return v.print(c, checks)
 	})

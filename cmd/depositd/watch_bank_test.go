@@ -115,7 +115,7 @@ func TestWatchNumbers(t *testing.T) {
 				l.pass(time.Minute)
 				l.tend()
 			}
-		}, wanted{"4.6.1", "1", reconcile.SignPoolExhausted, pool, incident.SideBank, map[string]string{"1/1.1": "封存", "1/1.2": "G00003 最近一次“银行拒绝”：2026-06-12"}}, nil},
+		}, wanted{"4.6.1", "1", reconcile.SignPoolExhausted, pool, incident.SideBank, map[string]string{"1/1.1": "封存", "1/1.2": "G00003 最近一次“银行拒绝”：开标前不公开"}}, nil},
 		{"the bank gives no answer that can be read", func(l *still) {
 			l.sim.Stock("", "n1")
 			l.sim.Fail("G00003", banksim.Garbage, banksim.Garbage, banksim.Garbage, banksim.Garbage, banksim.Garbage)

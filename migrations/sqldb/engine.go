@@ -20,7 +20,6 @@ type engine interface {
 	clock() string                                            // its UTC wall time, to the second, as SQL
 	prepares(query string) bool                               // whether keeping the text prepared pays
 	rowsAtOnce() int                                          // how many rows one INSERT or keyed UPDATE carries
-	moveLog() string                                          // moves what is committed from the log to its place; "": the engine does it by itself
 	words() map[string]string                                 // the words of the migrations
 	dialect() string                                          // goose's name for it
 	lock(context.Context, *sql.DB) (unlock func(), err error) // against two replicas that migrate at once

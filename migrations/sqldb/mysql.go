@@ -51,8 +51,6 @@ func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, 
 // inserts: each statement is a way to the server and back.
 func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
-func (mysqlEngine) moveLog() string { return "" }
-
 func (mysqlEngine) words() map[string]string {
 	return map[string]string{"$ID": "BIGINT", "$SEQ": "BIGINT AUTO_INCREMENT PRIMARY KEY", "$DAY": "DATE", "$TIME": "DATETIME(3)",
 		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON"}

@@ -84,17 +84,6 @@ func (db *DB) Ping(ctx context.Context) error { return db.engine.classify(db.poo
 // Now is the clock the database was opened with, to the millisecond that the schema keeps.
 func (db *DB) Now() time.Time { return db.now().Truncate(time.Millisecond) }
 
-// MoveLog moves what is committed from the log into the tables, where the engine leaves that to whoever commits: beside the
-// one who writes, so that nobody has to wait for it. It is to be called several times a second while the service runs.
-func (db *DB) MoveLog(ctx context.Context) error {
-	text := db.engine.moveLog()
-	if text == "" {
-		return nil
-	}
-	_, err := db.pool.ExecContext(ctx, text)
-	return db.engine.classify(err)
-}
-
 // Engine names the engine for people: "sqlite" or "mysql".
 func (db *DB) Engine() string { return db.engine.name() }
 
