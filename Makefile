@@ -24,8 +24,8 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 	$(BIN) demo $(if $(ONCE),--once)
 
 test: ## every test, on both engines, with -race; installs and starts a private MariaDB
-	IN_MEMORY=1 testdata/with-mariadb.sh $(GO) test -race $(TAGS) -timeout 20m ./...
-	$(GO) test $(TAGS) -run '^TestNeverTwice$$' ./refund # two thousand months, of which the race detector has watched a few
+	IN_MEMORY=1 testdata/with-mariadb.sh $(GO) test -race $(TAGS) -timeout 30m ./...
+	$(GO) test $(TAGS) -run '^(TestNeverTwice|TestTwoWorlds.*)$$' ./refund ./api # two thousand months, of which the race detector has watched a few, and 210 pairs of worlds
 
 lint: $(LINT)-$(LINT_VERSION) ## golangci-lint, in the pinned version
 	$(LINT) run

@@ -224,7 +224,10 @@ func makeWorlds(t *testing.T, n int) []*worlds.World {
 // Nobody learns before the opening who bids, how many do, and what was paid: worlds that differ in nothing else answer every
 // caller the same, byte for byte, on every route, by metrics and log. 21 worlds are held against each other, which are 210 pairs.
 func TestTwoWorlds(t *testing.T) {
-	all := makeWorlds(t, 21)
+	if sampled {
+		t.Skip("make test runs it once more without the race detector, which makes it ten times slower")
+	}
+	all := makeWorlds(t, 21) // 210 pairs
 	patterns, own := declassified(t)
 	probes := allProbes(t, all, own)
 	// All of the worlds are asked by whoever sees everything, his own, another's, and nothing; then some by every caller. What
@@ -256,6 +259,9 @@ func TestTwoWorlds(t *testing.T) {
 
 // The harness proves itself: each way to leak that the safety page names is noticed.
 func TestTwoWorldsNoticesLeaks(t *testing.T) {
+	if sampled {
+		t.Skip("as TestTwoWorlds")
+	}
 	all := makeWorlds(t, 4)
 	patterns, own := declassified(t)
 	probes := allProbes(t, all, own)

@@ -54,8 +54,8 @@ func TestOpenKeeps(t *testing.T) {
 		"empty, from the bank":            {signed, ours, "", "message_empty", true, "m-1"},
 		"empty, from a stranger":          {signed, theirs, "", "seal_wrong", false, ""},
 		"NUL bytes only":                  {open, nil, "\x00\x00", "message_empty", true, "hash"},
-		"without a seal, understood":      {open, nil, oneNotice, "", true, "hash"},
-		"without a seal, with an id":      {open, ours, oneNotice, "", true, "hash"},
+		"without a seal, understood":      {open, nil, oneNotice, "", true, "beside"},
+		"without a seal, with an id":      {open, ours, oneNotice, "", true, "beside"},
 		"too large, even from the bank":   {signed, ours, oneNotice + strings.Repeat(" ", MaxMessage), "message_too_large", false, ""},
 		"as large as may be":              {signed, ours, oneNotice + strings.Repeat(" ", MaxMessage-len(oneNotice)), "", true, "m-1"},
 		"an account that is not ours":     {signed, ours, other, "parent_account_unknown", true, "m-1"},
@@ -73,8 +73,11 @@ func TestOpenKeeps(t *testing.T) {
 		if err != nil {
 			code, _ = Reason(err)
 		}
-		if c.id == "hash" {
+		switch c.id {
+		case "hash":
 			c.id = m.SHA256
+		case "beside":
+			c.id = "JP1/" + m.SHA256[:32]
 		}
 		if code != c.code || (m.Raw != nil) != c.raw || m.ExternalID != c.id {
 			t.Errorf("%s: %q, raw kept %v, id %q; want %q, %v, %q", name, code, m.Raw != nil, m.ExternalID, c.code, c.raw, c.id)

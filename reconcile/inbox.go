@@ -99,12 +99,12 @@ func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*M
 	if err != nil {
 		return nil, err
 	}
-	b, gone := d.banks.Bank(m.Bank)
+	b, _ := d.banks.Bank(m.Bank) // nil: nobody knows any more how to read it
 	sealed := !m.ReceivedAt.Before(since)
 	switch {
-	case sealed && (gone != nil || m.Kind != bank.KindNotice):
+	case sealed && (b == nil || m.Kind != bank.KindNotice):
 		return nil, noMessage()
-	case gone != nil: // nobody knows any more how to read it
+	case b == nil:
 		v.Unreadable = "该银行已不在 banks.yaml 中"
 		return v, nil
 	case m.Kind == bank.KindNotice:
