@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +30,8 @@ import (
 // is simulated; its clock is set by hand.
 type payday struct {
 	t      *testing.T
-	now    time.Time
+	mu     sync.Mutex
+	moment time.Time // the clock, which the bank's end of the line reads too
 	url    string
 	folder string
 	sim    *banksim.Sim
@@ -52,12 +54,12 @@ func newPayday(t *testing.T, adapter, way string, losers int) *payday {
 	p.does(exitOK, "migrate")
 	c := &call{settings: &Settings{DB: p.url, Banks: filepath.Join(p.folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB", LogFormat: "text",
 		PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
-		getenv: func(string) string { return "" }, now: func() time.Time { return p.now }, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+		getenv: func(string) string { return "" }, now: p.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	var err error
 	p.app, err = c.open(t.Context(), asIs)
 	p.must(err)
 	t.Cleanup(func() { _ = p.app.db.Close() })
-	p.sim = banksim.New(p.app.banks.Only(), rand.New(rand.NewPCG(1, 2)), func() time.Time { return p.now })
+	p.sim = banksim.New(p.app.banks.Only(), rand.New(rand.NewPCG(1, 2)), p.now)
 	p.pays = p.sim.Paying(banksim.PayRules{})
 	p.release(losers)
 	return p
@@ -70,10 +72,14 @@ func (p *payday) must(err error) {
 	}
 }
 
+func (p *payday) now() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.moment }
+
+func (p *payday) passTo(at time.Time) { p.mu.Lock(); defer p.mu.Unlock(); p.moment = at }
+
 func (p *payday) at(text string) {
 	at, err := deposit.ParseWall(text)
 	p.must(err)
-	p.now = at
+	p.passTo(at)
 }
 
 // does runs a command and gives what it prints.
@@ -81,7 +87,7 @@ func (p *payday) does(code int, args ...string) string {
 	p.t.Helper()
 	env := map[string]string{"DEPOSITD_DB": p.url, "DEPOSITD_BANKS": filepath.Join(p.folder, "banks.yaml"), "USER": "tester"}
 	var out, said bytes.Buffer
-	if got := runAt(p.t.Context(), args, func(name string) string { return env[name] }, func() time.Time { return p.now }, &out, &said); got != code {
+	if got := runAt(p.t.Context(), args, func(name string) string { return env[name] }, p.now, &out, &said); got != code {
 		p.t.Fatalf("%v: exit %d, want %d\n%s%s", args, got, code, out.String(), said.String())
 	}
 	return out.String()
@@ -101,7 +107,7 @@ func (p *payday) release(losers int) {
 		_, _, err := a.platform.PutBid(ctx, "platform", platform.BidOrder{Lot: "L", Bidder: who.Name, BidderAccount: who.Account, Bank: "ccb", SubAccount: fmt.Sprintf("%s-%04d", paydayParent, i), LeaseFrom: from})
 		p.must(err)
 		if i > 0 {
-			e := p.sim.Credit(banksim.Transfer{SubAccount: fmt.Sprintf("%s-%04d", paydayParent, i), With: who, Amount: 100, At: p.now.Add(time.Duration(i) * time.Second)})
+			e := p.sim.Credit(banksim.Transfer{SubAccount: fmt.Sprintf("%s-%04d", paydayParent, i), With: who, Amount: 100, At: p.now().Add(time.Duration(i) * time.Second)})
 			list.Lines = append(list.Lines, refund.Order{Bank: "ccb", Day: e.BookingDate, Serial: e.Serial})
 		}
 	}
@@ -195,7 +201,7 @@ func TestPayoutByFile(t *testing.T) {
 	answer, _ := p.pays.Take(raw)
 	for name, text := range map[string][]byte{"result.txt": answer, "rubbish.txt": []byte("x")} {
 		file := filepath.Join(p.folder, "in", name)
-		p.must(errors.Join(os.WriteFile(file, text, 0o600), os.Chtimes(file, p.now, p.now.Add(-time.Minute))))
+		p.must(errors.Join(os.WriteFile(file, text, 0o600), os.Chtimes(file, p.now(), p.now().Add(-time.Minute))))
 	}
 	p.does(exitOK, "refund", "send", "--bank", "ccb")
 	told("3 PAID STATEMENT")

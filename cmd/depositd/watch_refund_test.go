@@ -89,13 +89,13 @@ func reworded(answer []byte, word string) []byte {
 // days lets time pass, with the statements and the closings of so many days.
 func (p *payday) days(nights int, after time.Duration) {
 	p.t.Helper()
-	until := p.now.Add(after)
+	until := p.now().Add(after)
 	for n := range nights {
 		p.pays.Tick()
 		day := yesterday(until).Add(n + 1 - nights)
 		p.night(day, string(day.Add(1))+" 00:30:00")
 	}
-	p.now = until
+	p.passTo(until)
 }
 
 // sees goes a round of the watch and holds the one incident that it opens to what is wanted; none for the zero wanted.
