@@ -180,20 +180,9 @@ func (s *server) weeks(c *gin.Context, monday deposit.Day) (weeks [][]dueDay, er
 }
 
 func (s *server) pageLists(c *gin.Context) error {
-	if err := onlyParameters(c, "department", "limit", "cursor"); err != nil {
-		return err
-	}
-	size, err := limit(c)
+	page, err := s.listPage(c)
 	if err != nil {
 		return err
-	}
-	rows, next, err := s.Refund.Lists(c.Request.Context(), s.sight(c), refund.ListQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
-	if err != nil {
-		return err
-	}
-	page := RefundListPage{Lists: make([]RefundList, len(rows)), Next: next}
-	for i := range rows {
-		page.Lists[i] = listOf(&rows[i])
 	}
 	return s.show(c, "lists", "", view{Title: "名单", Menu: "/refunds", Body: page})
 }

@@ -282,23 +282,32 @@ type RefundListPage struct {
 }
 
 func (s *server) getLists(c *gin.Context) error {
-	if err := onlyParameters(c, "department", "limit", "cursor"); err != nil {
-		return err
-	}
-	size, err := limit(c)
+	page, err := s.listPage(c)
 	if err != nil {
 		return err
-	}
-	rows, next, err := s.Refund.Lists(c.Request.Context(), s.sight(c), refund.ListQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
-	if err != nil {
-		return err
-	}
-	page := RefundListPage{Lists: make([]RefundList, len(rows)), Next: next}
-	for i := range rows {
-		page.Lists[i] = listOf(&rows[i])
 	}
 	c.JSON(http.StatusOK, page)
 	return nil
+}
+
+// listPage is the page of lists that is asked for.
+func (s *server) listPage(c *gin.Context) (page RefundListPage, err error) {
+	if err := onlyParameters(c, "department", "limit", "cursor"); err != nil {
+		return page, err
+	}
+	size, err := limit(c)
+	if err != nil {
+		return page, err
+	}
+	rows, next, err := s.Refund.Lists(c.Request.Context(), s.sight(c), refund.ListQuery{Department: c.Query("department"), After: c.Query("cursor"), Limit: size})
+	if err != nil {
+		return page, err
+	}
+	page = RefundListPage{Lists: make([]RefundList, len(rows)), Next: next}
+	for i := range rows {
+		page.Lists[i] = listOf(&rows[i])
+	}
+	return page, nil
 }
 
 // RefundListLines is a list with its lines.
