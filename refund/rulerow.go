@@ -15,10 +15,10 @@ var ruleID = regexp.MustCompile(`^[0-9A-Za-z-]{1,16}$`)
 
 func (r *rulesReader) rule(path string, said ruleText, rates map[string][]YearlyRate) Rule {
 	if !ruleID.MatchString(said.ID) {
-		r.complain(path+".id", "规则的 id 应为 1 到 16 个字母、数字或连字符：", said.ID)
+		r.Complain(path+".id", "规则的 id 应为 1 到 16 个字母、数字或连字符：", said.ID)
 	}
 	complain := func(key string, text ...any) {
-		r.complain(path+"."+key, append([]any{"规则 ", said.ID, " 的 ", key, " "}, text...)...)
+		r.Complain(path+"."+key, append([]any{"规则 ", said.ID, " 的 ", key, " "}, text...)...)
 	}
 	rule := Rule{ID: said.ID, Business: oneOf(complain, "business", said.Business, "", businessNames), Treatment: oneOf(complain, "treatment", said.Treatment, GoesBack, treatmentNames),
 		Own: yes(complain, "own", said.Own, false), Active: yes(complain, "active", said.Active, true), Interest: said.Interest, Overdue: said.Overdue,
@@ -81,7 +81,7 @@ func (r *rulesReader) table(table string, said []rateText) []YearlyRate {
 	rates := make([]YearlyRate, 0, len(said))
 	for i, one := range said {
 		complain := func(key string, text ...any) {
-			r.complain(fmt.Sprintf("$.rates.%s[%d].%s", table, i, key), append([]any{"利率表 ", table, " 的 ", key, " "}, text...)...)
+			r.Complain(fmt.Sprintf("$.rates.%s[%d].%s", table, i, key), append([]any{"利率表 ", table, " 的 ", key, " "}, text...)...)
 		}
 		rate, err := deposit.ParseRate(one.Percent)
 		if err != nil {
@@ -97,7 +97,7 @@ func (r *rulesReader) table(table string, said []rateText) []YearlyRate {
 		rates = append(rates, YearlyRate{from, rate, strings.TrimSpace(one.Source), yes(complain, "verified", one.Verified, false)})
 	}
 	if len(rates) == 0 {
-		r.complain("$.rates."+table, "利率表 ", table, " 为空")
+		r.Complain("$.rates."+table, "利率表 ", table, " 为空")
 	}
 	return rates
 }

@@ -31,7 +31,7 @@ var homes = map[string][]string{
 	"golang.org/x/text":              {"bank", "platform/deposit"},
 	"github.com/xuri/excelize":       {"api/sheet", "api/sheet/sheettest"},
 	"github.com/prometheus":          {"cmd/depositd", "api"},
-	"github.com/goccy/go-yaml":       {"api", "bank", "platform/incident", "platform/webhook", "refund"},
+	"github.com/goccy/go-yaml":       {"api", "bank", "platform/incident", "platform/webhook", "platform/yamlfile"},
 }
 
 // pkg is what go list says of one package of ours.

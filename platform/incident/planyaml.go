@@ -1,18 +1,13 @@
 package incident
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
-	"depositd/platform/deposit"
+	"depositd/platform/yamlfile"
 )
 
 // byLevel is an office for each level; the key "" is for all of them, as when the file has one word.
@@ -39,9 +34,9 @@ func (o byLevel) of(level string) string {
 // everything that is wrong, each with its line; what cannot be read at all, or has a key that there is none of, ends the list.
 func ParsePlan(body []byte) (*Plan, error) {
 	r := &planReader{}
-	p := r.file(bytes.TrimPrefix(body, []byte("\uFEFF")))
-	if len(r.wrong) > 0 {
-		return nil, deposit.Refuse(deposit.Invalid, "plan_invalid", "应急预案有 ", len(r.wrong), " 处错误：\n", strings.Join(r.wrong, "\n"))
+	p := r.file(body)
+	if err := r.Refused("plan_invalid", "应急预案"); err != nil {
+		return nil, err
 	}
 	p.body, p.digest = body, digestOf(body)
 	return p, nil
@@ -50,46 +45,20 @@ func ParsePlan(body []byte) (*Plan, error) {
 // storedPlan reads a plan that was checked when incidents were opened under it: a later program that asks for more still reads it.
 func storedPlan(body []byte) (*Plan, error) {
 	p := &Plan{body: body, digest: digestOf(body)}
-	return p, yaml.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), p)
+	return p, yaml.Unmarshal(yamlfile.Plain(body), p)
 }
 
 // planReader checks what the file says and goes on after each complaint.
 type planReader struct {
-	tree  *ast.File
-	plan  *Plan
-	wrong []string
-}
-
-// complain tells what is wrong at a place such as $.scenarios[3].name, or else at what holds it.
-func (r *planReader) complain(path string, text ...any) {
-	for place := path; r.tree != nil && place != "$"; place = place[:strings.LastIndexAny(place, ".[")] {
-		at, err := yaml.PathString(place)
-		if err != nil {
-			continue
-		}
-		if node, err := at.FilterFile(r.tree); err == nil && node.GetToken() != nil {
-			r.wrong = append(r.wrong, fmt.Sprintf("第 %d 行：%s", node.GetToken().Position.Line, fmt.Sprint(text...)))
-			return
-		}
-	}
-	r.wrong = append(r.wrong, fmt.Sprint(text...))
+	yamlfile.Reader
+	plan *Plan
 }
 
 func (r *planReader) file(body []byte) *Plan {
-	if !utf8.Valid(body) {
-		r.complain("$", "文件不是 UTF-8 编码，请另存为 UTF-8")
-		return nil
-	}
 	r.plan = &Plan{}
-	tree, err := parser.ParseBytes(body, 0)
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(body, r.plan, yaml.Strict())
-	}
-	if err != nil {
-		r.unreadable(err)
+	if !r.Read(body, "应急预案文件", r.plan) {
 		return nil
 	}
-	r.tree = tree
 	r.parties()
 	r.limits()
 	r.levels()
@@ -98,23 +67,13 @@ func (r *planReader) file(body []byte) *Plan {
 	return r.plan
 }
 
-// unreadable reports what has not the file's form, where the decoder says it is.
-func (r *planReader) unreadable(err error) {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		r.complain("$", "第 ", located.GetToken().Position.Line, " 行：不是应急预案文件的格式：", located.GetMessage())
-		return
-	}
-	r.complain("$", "不是应急预案文件的格式：", err)
-}
-
 // key complains about an id that is missing, too long for its column, or there twice.
 func (r *planReader) key(path, what, id string, most int, seen map[string]bool) {
 	switch {
 	case id == "" || len(id) > most || strings.ContainsAny(id, "/ "):
-		r.complain(path, what, "的编号应为 1 到 ", most, " 个字符，不含空格和 /：", id)
+		r.Complain(path, what, "的编号应为 1 到 ", most, " 个字符，不含空格和 /：", id)
 	case seen[id]:
-		r.complain(path, what, " ", id, " 写了两次")
+		r.Complain(path, what, " ", id, " 写了两次")
 	}
 	seen[id] = true
 }
@@ -135,21 +94,21 @@ func (r *planReader) parties() {
 func (r *planReader) known(path string, ids ...string) {
 	for _, id := range ids {
 		if id != "" && r.plan.Party(id) == nil {
-			r.complain(path, "没有参与方 ", id, "，请先在 parties 中写明")
+			r.Complain(path, "没有参与方 ", id, "，请先在 parties 中写明")
 		}
 	}
 }
 
 func (r *planReader) needs(path, what, text string) {
 	if strings.TrimSpace(text) == "" {
-		r.complain(path, what, " 不能为空")
+		r.Complain(path, what, " 不能为空")
 	}
 }
 
 // oneOf complains about a word that is none of those there are.
 func (r *planReader) oneOf(path, what, word string, words ...string) {
 	if !slices.Contains(words, word) {
-		r.complain(path, what, " 应为 ", strings.Join(words, "、"), " 之一：", word)
+		r.Complain(path, what, " 应为 ", strings.Join(words, "、"), " 之一：", word)
 	}
 }
 
@@ -165,7 +124,7 @@ func (r *planReader) limits() {
 		}
 		r.oneOf(path+".unit", "时限 "+l.ID+" 的 unit", l.Unit, "minute", "hour", "day")
 		if l.Value <= 0 || l.Length() <= 0 || l.Length() > mostLimit {
-			r.complain(path+".value", "时限 ", l.ID, " 的 value 应大于零，且不超过一年")
+			r.Complain(path+".value", "时限 ", l.ID, " 的 value 应大于零，且不超过一年")
 		}
 	}
 }
@@ -179,21 +138,21 @@ func (r *planReader) levels() {
 		r.known(path, l.DecidedBy, l.FiledBy, l.FiledWith, l.ReportedBy, l.ConfirmedBy, l.StartDeclaredBy, l.EndDeclaredBy)
 		r.known(path+".carried_out_by", l.CarriedOutBy...)
 		if l.DecidedBy == "" && (l.ConfirmedBy == "" || l.StartDeclaredBy == "") {
-			r.complain(path, "级别 ", l.ID, " 应写明 decided_by，或 confirmed_by 与 start_declared_by")
+			r.Complain(path, "级别 ", l.ID, " 应写明 decided_by，或 confirmed_by 与 start_declared_by")
 		}
 		for j, t := range l.Triggers {
 			at := fmt.Sprintf("%s.triggers_any[%d]", path, j)
 			if _, ok := effects[t.Effect]; !ok {
-				r.complain(at+".effect", "级别 ", l.ID, " 的 effect 应为 ", effectWords(), " 之一：", t.Effect)
+				r.Complain(at+".effect", "级别 ", l.ID, " 的 effect 应为 ", effectWords(), " 之一：", t.Effect)
 			}
 			if limit := r.plan.Limit(t.Limit); t.Limit != "" && (limit == nil || limit.Sense != moreThan) {
-				r.complain(at+".limit", "级别 ", l.ID, " 的时限 ", t.Limit, " 不在 time_limits 中，或不是 more_than")
+				r.Complain(at+".limit", "级别 ", l.ID, " 的时限 ", t.Limit, " 不在 time_limits 中，或不是 more_than")
 			}
 		}
 	}
 	order := slices.Clone(r.plan.Levels.SeverityOrder)
 	if slices.Sort(order); len(order) == 0 || !slices.Equal(order, slices.Sorted(mapKeys(seen))) {
-		r.complain("$.levels.severity_order", "severity_order 应由轻到重列出每个级别，各一次")
+		r.Complain("$.levels.severity_order", "severity_order 应由轻到重列出每个级别，各一次")
 	}
 }
 
@@ -214,16 +173,16 @@ func (r *planReader) phases() {
 	}
 	for _, id := range []string{"occurrence", "onset", "assessment", "activation", "recovery", "review"} {
 		if !seen[id] {
-			r.complain("$.phases.items", "缺少阶段 ", id)
+			r.Complain("$.phases.items", "缺少阶段 ", id)
 		}
 	}
-	if len(r.wrong) > 0 {
+	if !r.Clean() {
 		return
 	}
 	for _, act := range []Act{Confirm, Assess, Activate, End, Recover, Review} {
 		for _, level := range r.plan.Levels.Items {
 			if len(r.plan.Signers(By22, act, level.ID)) == 0 {
-				r.complain("$.phases.items", level.Name, "的“", act.Chinese(), "”没有写明由谁签署")
+				r.Complain("$.phases.items", level.Name, "的“", act.Chinese(), "”没有写明由谁签署")
 			}
 		}
 	}
@@ -238,7 +197,7 @@ func (r *planReader) scenarios() {
 		r.needs(path, "情形 "+s.ID+" 的 name", s.Name)
 		branches := map[string]bool{}
 		if len(s.Branches) == 0 {
-			r.complain(path, "情形 ", s.ID, " 没有步骤")
+			r.Complain(path, "情形 ", s.ID, " 没有步骤")
 		}
 		for j := range s.Branches {
 			at := fmt.Sprintf("%s.branches[%d]", path, j)
@@ -248,7 +207,7 @@ func (r *planReader) scenarios() {
 	}
 	for _, id := range []string{Unpayable, Unshown, Unrefundable, Outage} {
 		if !seen[id] {
-			r.complain("$.scenarios", "缺少情形 ", id, "：本服务会自行发现并登记该情形")
+			r.Complain("$.scenarios", "缺少情形 ", id, "：本服务会自行发现并登记该情形")
 		}
 	}
 }
@@ -258,25 +217,25 @@ func (r *planReader) branch(path string, s *Scenario, b *Branch) {
 	r.oneOf(path+".kind", where+" 的 kind", b.Kind, branchMain, "plan", "case")
 	r.oneOf(path+".relation", where+" 的 relation", b.Relation, sequential, alternative)
 	if len(b.Steps) == 0 {
-		r.complain(path, where, " 没有步骤")
+		r.Complain(path, where, " 没有步骤")
 	}
 	seen := map[string]bool{}
 	for i, step := range b.Steps {
 		at := fmt.Sprintf("%s.steps[%d]", path, i)
 		key := s.Key(b, &b.Steps[i])
 		if step.AlternativeAfter != "" && !seen[step.AlternativeAfter] {
-			r.complain(at+".alternative_after", "步骤 ", key, " 的 alternative_after 应为同一分支中在前的步骤：", step.AlternativeAfter)
+			r.Complain(at+".alternative_after", "步骤 ", key, " 的 alternative_after 应为同一分支中在前的步骤：", step.AlternativeAfter)
 		}
 		r.key(at+".step_no", where+" 的步骤", step.No, mostBranch, seen)
 		r.needs(at, "步骤 "+key+" 的 text", step.Text)
 		if len(step.Owners) == 0 {
-			r.complain(at, "步骤 ", key, " 没有负责人（owners）")
+			r.Complain(at, "步骤 ", key, " 没有负责人（owners）")
 		}
 		r.known(at+".owners", step.Owners...)
 		r.known(at+".helpers", step.Helpers...)
 		for _, limit := range step.Limits {
 			if r.plan.Limit(limit) == nil {
-				r.complain(at+".limits", "步骤 ", key, " 的时限 ", limit, " 不在 time_limits 中")
+				r.Complain(at+".limits", "步骤 ", key, " 的时限 ", limit, " 不在 time_limits 中")
 			}
 		}
 	}
