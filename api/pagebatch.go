@@ -176,15 +176,7 @@ func (s *server) releaseOnPage(c *gin.Context) error {
 
 // signOnPage takes a signature: the version and digest that the page showed, and count and total as the person has entered them.
 func (s *server) signOnPage(c *gin.Context, sign func(context.Context, string, refund.Signature) (refund.Batch, error)) error {
-	id, err := idParam(c)
-	if err != nil {
-		return err
-	}
-	by, err := s.person(c)
-	if err != nil {
-		return err
-	}
-	f, err := formOf(c, "version", "count")
+	id, by, f, err := s.formOnOne(c, "version", "count")
 	if err != nil {
 		return err
 	}
@@ -203,15 +195,7 @@ func (s *server) signOnPage(c *gin.Context, sign func(context.Context, string, r
 
 // takeOutOnPage takes the ticked lines out of a batch, or cancels them.
 func (s *server) takeOutOnPage(c *gin.Context) error {
-	id, err := idParam(c)
-	if err != nil {
-		return err
-	}
-	by, err := s.person(c)
-	if err != nil {
-		return err
-	}
-	f, err := formOf(c, "version")
+	id, by, f, err := s.formOnOne(c, "version")
 	if err != nil {
 		return err
 	}

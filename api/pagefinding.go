@@ -162,15 +162,7 @@ func (s *server) actOnFinding(c *gin.Context) error {
 	if _, err := findingQuery(c, findingParameters...); err != nil {
 		return err
 	}
-	id, err := idParam(c)
-	if err != nil {
-		return err
-	}
-	by, err := s.person(c)
-	if err != nil {
-		return err
-	}
-	f, err := formOf(c, "version")
+	id, by, f, err := s.formOnOne(c, "version")
 	if err != nil {
 		return err
 	}

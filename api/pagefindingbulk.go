@@ -26,14 +26,20 @@ const bulkShown = 20
 // bulkActs are the acts that are done on many at once.
 var bulkActs = []findingChoice{{"confirm", "确认", ""}, {"explain", "说明", ""}, {"settle", "办结", ""}}
 
-// previewBulk shows what an act would be done on: the findings that were ticked, or else all that the filters find.
-func (s *server) previewBulk(c *gin.Context) error {
-	q, err := findingQuery(c, "id", "cursor", "limit", "open")
-	if err != nil {
-		return err
+// bulkQuery is what an act on many is done on: the findings that were ticked, or else all that the filters find.
+func bulkQuery(c *gin.Context) (q reconcile.FindingQuery, err error) {
+	if q, err = findingQuery(c, "id", "cursor", "limit", "open"); err != nil {
+		return q, err
 	}
 	q.After = ""
-	if q.IDs, err = tickedIDs(strings.Split(c.Query("id"), ",")); err != nil {
+	q.IDs, err = tickedIDs(strings.Split(c.Query("id"), ","))
+	return q, err
+}
+
+// previewBulk shows what an act would be done on.
+func (s *server) previewBulk(c *gin.Context) error {
+	q, err := bulkQuery(c)
+	if err != nil {
 		return err
 	}
 	b := findingBulk{Query: c.Request.URL.Query(), Filters: s.filterLines(q), IDs: q.IDs, Acts: bulkActs}
@@ -81,12 +87,8 @@ func tickedIDs(texts []string) (all []sqldb.ID, err error) {
 
 // actInBulk does the act on what the preview showed.
 func (s *server) actInBulk(c *gin.Context) error {
-	q, err := findingQuery(c, "id", "cursor", "limit", "open")
+	q, err := bulkQuery(c)
 	if err != nil {
-		return err
-	}
-	q.After = ""
-	if q.IDs, err = tickedIDs(strings.Split(c.Query("id"), ",")); err != nil {
 		return err
 	}
 	by, err := s.person(c)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"depositd/migrations/sqldb"
 )
 
 // formOf reads what a page's form sends as if it were the body of the JSON twin, so that both are checked by the same words:
@@ -26,6 +28,18 @@ func formOf(c *gin.Context, numbers ...string) (*form, error) {
 		}
 	}
 	return f, nil
+}
+
+// formOnOne is who acts on what the path names, and the form that he sends; as actOnOne for a JSON body.
+func (s *server) formOnOne(c *gin.Context, numbers ...string) (id sqldb.ID, by string, f *form, err error) {
+	if id, err = idParam(c); err != nil {
+		return 0, "", nil, err
+	}
+	if by, err = s.person(c); err != nil {
+		return 0, "", nil, err
+	}
+	f, err = formOf(c, numbers...)
+	return id, by, f, err
 }
 
 // chosen are the keys that were ticked.
