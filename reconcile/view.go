@@ -173,9 +173,8 @@ func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*Cr
 
 // seenEntry is an entry that may be seen.
 func seenEntry(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (bank.Entry, error) {
-	seen, args := platform.Seen("COALESCE(m.lot_id, 0)", "e.first_seen", eyes)
-	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM entries AS e LEFT JOIN matches AS m ON m.entry_id = e.id WHERE e.id = ? AND "+seen, append([]any{id}, args...)...)
-	if err == nil && n == 0 {
+	seen, err := SeenCredits(ctx, r, eyes, []sqldb.ID{id})
+	if err == nil && !seen[id] {
 		err = deposit.Refuse(deposit.NotFound, "credit_unknown", "没有这笔入账，或开标前不能查看")
 	}
 	if err != nil {

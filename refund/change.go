@@ -115,16 +115,8 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 		return p, err
 	}
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		seen, err := reconcile.SeenCredits(ctx, tx, o.Eyes, []sqldb.ID{o.EntryID})
-		if err != nil {
+		if _, err := seenReceipt(ctx, tx, o.Eyes, o.EntryID); err != nil {
 			return err
-		}
-		receipts, err := reconcile.Receipts(ctx, tx, []sqldb.ID{o.EntryID})
-		if err != nil {
-			return err
-		}
-		if receipts[o.EntryID] == nil || !seen[o.EntryID] {
-			return deposit.Refuse(deposit.NotFound, "receipt_unknown", "没有这笔入账")
 		}
 		standing, err := changes.All(ctx, tx, "WHERE entry_id = ? AND payee_account = ? AND payee_name = ? AND state <> 'REFUSED'", o.EntryID, o.PayeeAccount, o.PayeeName)
 		if err != nil {

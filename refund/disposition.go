@@ -123,16 +123,9 @@ func (d *Desk) Dispose(ctx context.Context, by string, o DispositionOrder) (made
 				made = known
 				return err
 			}
-			seen, err := reconcile.SeenCredits(ctx, tx, o.Eyes, []sqldb.ID{o.EntryID})
+			receipts, err := seenReceipt(ctx, tx, o.Eyes, o.EntryID)
 			if err != nil {
 				return err
-			}
-			receipts, err := reconcile.Receipts(ctx, tx, []sqldb.ID{o.EntryID})
-			if err != nil {
-				return err
-			}
-			if receipts[o.EntryID] == nil || !seen[o.EntryID] {
-				return deposit.Refuse(deposit.NotFound, "receipt_unknown", "没有这笔入账")
 			}
 			made = Disposition{ID: tx.NewID(), EntryID: o.EntryID, Kind: o.Kind, Amount: o.Amount, Purpose: o.Purpose, Document: o.Document, Reason: o.Reason,
 				MadeBy: by, MadeAt: tx.Now, State: Proposed, Version: 1}
@@ -145,6 +138,20 @@ func (d *Desk) Dispose(ctx context.Context, by string, o DispositionOrder) (made
 		})
 	})
 	return made, err
+}
+
+// seenReceipt is the receipt of a credit that may be seen, by its key; NotFound "receipt_unknown" of any other.
+func seenReceipt(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, credit sqldb.ID) (map[sqldb.ID]*reconcile.Receipt, error) {
+	one := []sqldb.ID{credit}
+	seen, err := reconcile.SeenCredits(ctx, r, eyes, one)
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := reconcile.Receipts(ctx, r, one)
+	if err == nil && (receipts[credit] == nil || !seen[credit]) {
+		err = deposit.Refuse(deposit.NotFound, "receipt_unknown", "没有这笔入账")
+	}
+	return receipts, err
 }
 
 // Move is a person's step with a disposition or a payee change, in the version that he has seen.
