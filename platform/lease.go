@@ -75,7 +75,7 @@ func (b *book) readNumbers(ctx context.Context, named []number) error {
 	named = slices.DeleteFunc(named, func(n number) bool { return n.subAccount == "" })
 	b.numbers, b.leases = make(map[number]Number, len(named)), make(map[number][]*Lease, len(named))
 	for _, n := range named {
-		b.numbers[n] = Number{ID: sqldb.NewID(), Bank: n.bank, SubAccount: n.subAccount, State: NumberLeased, Since: b.tx.Now}
+		b.numbers[n] = Number{ID: b.tx.LoneID(), Bank: n.bank, SubAccount: n.subAccount, State: NumberLeased, Since: b.tx.Now}
 	}
 	subAccounts := distinct(named, func(n number) string { return n.subAccount })
 	held, err := allIn(ctx, b.tx, numbers, "sub_account", subAccounts, "id")

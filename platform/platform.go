@@ -36,7 +36,7 @@ type Desk struct {
 }
 
 // NewDesk makes the desk of a database.
-func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db, guard: guardNumbers, draw: sqldb.NewID} }
+func NewDesk(db *sqldb.DB) *Desk { return &Desk{db: db, guard: guardNumbers, draw: db.NewID} }
 
 // mostRuns bounds how often a use case is run again because another replica changed the same rows first. Each of the
 // others finished when we had to start again, so that only a crowd on one row ever comes near it.

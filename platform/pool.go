@@ -132,7 +132,7 @@ func loadNumbers(ctx context.Context, tx *sqldb.Tx, bank, parent string, subAcco
 		n, ok := known[s]
 		switch {
 		case !ok:
-			fresh = append(fresh, Number{ID: sqldb.NewID(), Bank: bank, SubAccount: s, Parent: parent, State: NumberFree, Since: tx.Now,
+			fresh = append(fresh, Number{ID: tx.LoneID(), Bank: bank, SubAccount: s, Parent: parent, State: NumberFree, Since: tx.Now,
 				FreeSince: deposit.DayOf(tx.Now).Start(), Version: 1})
 		case !n.pooled():
 			if err := adopt(ctx, tx, n, parent); err != nil {

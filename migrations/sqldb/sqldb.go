@@ -114,6 +114,9 @@ type Tx struct {
 // NewID makes a key that tells nothing about the order or the number of keys of other transactions.
 func (tx *Tx) NewID() ID { return tx.keys.next() }
 
+// LoneID makes a key that does not lie beside the others of its commit, for rows whose order by key must be chance.
+func (tx *Tx) LoneID() ID { return tx.keys.draw() }
+
 // Exec runs one statement and gives the number of rows it matched. A caller that guards an UPDATE with its WHERE must
 // look at that number.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
