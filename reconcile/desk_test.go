@@ -43,9 +43,7 @@ func open(t testing.TB, url string) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Ready(t, db)
 	return houseOf(t, db, &now)
 }
 

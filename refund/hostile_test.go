@@ -308,10 +308,11 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 	folder := sqldbtest.InMemory(t)
 	first := filepath.Join(folder, "first.db")
 	db, err := sqldb.Open(context.Background(), sqldb.FileURL(first))
-	if err == nil {
-		_, err = db.Migrate(context.Background())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err != nil || db.Close() != nil {
+	sqldbtest.Ready(t, db)
+	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	restore := sqldbtest.Snapshot(t, sqldb.FileURL(first))
@@ -322,6 +323,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 		if err != nil {
 			t.Fatal(err)
 		}
+		sqldbtest.Unlock(t, db)
 		return db, now, func() { _ = db.Close() }
 	}
 }

@@ -86,9 +86,7 @@ func database(t testing.TB, url string) (*sqldb.DB, *time.Time) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Ready(t, db)
 	return db, now
 }
 

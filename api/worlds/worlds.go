@@ -16,6 +16,7 @@ import (
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
@@ -122,8 +123,7 @@ func Open(t testing.TB, file string) *World {
 	w.must(err)
 	t.Cleanup(func() { _ = w.DB.Close() })
 	w.DB.DrawKeys(w.key)
-	_, err = w.DB.Migrate(context.Background())
-	w.must(err)
+	sqldbtest.Ready(t, w.DB)
 	w.Banks, err = bank.ParseSet([]byte(Banks), nil)
 	w.must(err)
 	w.line = w.Banks.Only()

@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // the admin connection that makes and drops the test's database
 
+	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
 )
 
@@ -65,7 +66,10 @@ func InMemory(t *testing.T) string {
 	return folder
 }
 
-// Open opens and migrates the database, and closes it after the test.
+// Master is the master key of the tests' databases.
+var Master = custody.Key{'t', 'e', 's', 't'}
+
+// Open opens, migrates and unlocks the database, and closes it after the test.
 func Open(t *testing.T, url string, now func() time.Time) *sqldb.DB {
 	t.Helper()
 	db, err := sqldb.OpenAt(context.Background(), url, now)
@@ -73,10 +77,48 @@ func Open(t *testing.T, url string, now func() time.Time) *sqldb.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	Ready(t, db)
+	return db
+}
+
+// MasterFile is a file with the tests' master key, for a program that is started.
+func MasterFile(t testing.TB) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "master.key")
+	if err := custody.WriteFile(name, Master.Text()); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// Ready migrates and unlocks a database that the test has opened.
+func Ready(t testing.TB, db *sqldb.DB) {
+	t.Helper()
 	if _, err := db.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	return db
+	err := db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
+		there, err := sqldb.Value[int](context.Background(), tx, "SELECT COUNT(*) FROM seal_keys")
+		if err == nil && there == 0 {
+			_, err = tx.Exec(context.Background(), "INSERT INTO seal_keys (id, purpose, wrapped, master, made_at) VALUES (?,?,?,?,?)", 1, "TAGS", tagsKey, Master.ID(), sqldb.At(tx.Now))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Unlock(t, db)
+}
+
+// tagsKey is a key wrapped by Master: the same texts have the same tags in every test's database.
+const tagsKey = "Mfj04LwDOBbsTv66Z16cI1mExttrK4hin2BK2rn/KLRjuKCkPMJnWggsI5eAvOsuuLzA0z+o/8dpKzQe"
+
+// Unlock unlocks a database that is migrated.
+func Unlock(t testing.TB, db *sqldb.DB) {
+	t.Helper()
+	if err := db.Unlock(context.Background(), Master); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func freshMySQL(t *testing.T, server string) string {
