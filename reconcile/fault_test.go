@@ -266,7 +266,7 @@ func (tr *trial) every(sample int) (ks []int) {
 
 // eachBase runs a test on a furnished database of each engine, which it can bring back.
 func eachBase(t *testing.T, closed bool, test func(t *testing.T, url string, restore func(testing.TB))) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Parallel()
 		h := open(t, url)
 		furnish(h)

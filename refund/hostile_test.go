@@ -307,13 +307,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 	t.Helper()
 	folder := sqldbtest.InMemory(t)
 	first := filepath.Join(folder, "first.db")
-	db, err := sqldb.Open(context.Background(), sqldb.FileURL(first))
-	if err == nil {
-		_, err = db.Migrate(context.Background())
-	}
-	if err != nil || db.Close() != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Lay(t, sqldb.FileURL(first))
 	restore := sqldbtest.Snapshot(t, sqldb.FileURL(first))
 	return func() (*sqldb.DB, *time.Time, func()) {
 		restore(t)

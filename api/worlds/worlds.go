@@ -16,6 +16,7 @@ import (
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
@@ -117,13 +118,12 @@ func Open(t testing.TB, file string) *World {
 	w := &World{t: t, booked: map[deposit.Day][]bank.Entry{}, balance: "100.00"}
 	w.At("2026-06-01 08:00:00")
 	w.Seed(1, 1)
+	sqldbtest.Lay(t, sqldb.FileURL(file))
 	var err error
 	w.DB, err = sqldb.OpenAt(context.Background(), sqldb.FileURL(file), w.Now)
 	w.must(err)
 	t.Cleanup(func() { _ = w.DB.Close() })
 	w.DB.DrawKeys(w.key)
-	_, err = w.DB.Migrate(context.Background())
-	w.must(err)
 	w.Banks, err = bank.ParseSet([]byte(Banks), nil)
 	w.must(err)
 	w.line = w.Banks.Only()

@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 	}
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
-			sqldbtest.EachURL(t, func(t *testing.T, url string) { play(t, script, url) })
+			sqldbtest.EachEmpty(t, func(t *testing.T, url string) { play(t, script, url) })
 		})
 	}
 }

@@ -21,7 +21,7 @@ const scenarios = "../../testdata/scenario"
 // banks speak over HTTP, TCP and files, closed by the nightly job. What it says must be want.txt, to the byte.
 func TestScenarios(t *testing.T) {
 	folders := scenarioFolders(t)
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		if !*update { // the engines beside each other; the files are written by one and held against the other
 			t.Parallel()
 		}

@@ -30,7 +30,7 @@ var night = time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)
 
 func eachHouse(t *testing.T, authority incident.Authority, test func(t *testing.T, h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(t, newHouse(t, url, authority)) })
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(t, newHouse(t, url, authority)) })
 }
 
 // local is a house for what has nothing to do with the engine.

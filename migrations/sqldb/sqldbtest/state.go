@@ -170,7 +170,7 @@ func column(pool *sql.DB, query string) (all []string, err error) {
 // inOrder lists the tables, those that others point at first; goose's own and the engine's are none of ours.
 func inOrder(t testing.TB, pool *sql.DB, url string) []string {
 	t.Helper()
-	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"
+	query := tablesThere
 	if sqldb.File(url) != "" {
 		query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 	}
