@@ -89,11 +89,11 @@ func houseOn(t *testing.T, url, banks string, open func(testing.TB, string, func
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

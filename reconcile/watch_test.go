@@ -80,7 +80,7 @@ func TestWatchTellsNothingSealed(t *testing.T) {
 
 // TestWatchCodes: every sign says which side, if any, and gives each piece of evidence to a step that the plan has.
 func TestWatchCodes(t *testing.T) {
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func houseOf(t testing.TB, db *sqldb.DB, now *time.Time, code, account, payout, 
 // limit sets what the house allows at most.
 func (h *house) limit(l refund.Limits) {
 	h.t.Helper()
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	h.must(err)
 	h.refund = refund.NewDesk(h.db, h.banks, rules, l)
 	h.reconcile.Join(h.refund.Beside())

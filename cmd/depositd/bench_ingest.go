@@ -195,7 +195,7 @@ func benchApp(ctx context.Context, url string) (*app, error) {
 	if _, err := db.Migrate(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

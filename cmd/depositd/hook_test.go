@@ -279,7 +279,7 @@ func TestWebhookSettingsWrong(t *testing.T) {
 // The signature is that of the specification's own example.
 func TestWebhookSignature(t *testing.T) {
 	key := func(string) ([]byte, error) { return bank.ParseKey([]byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")) }
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

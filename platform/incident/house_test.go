@@ -55,7 +55,7 @@ func newHouse(t *testing.T, url string, authority incident.Authority) *house {
 // plan is the program's own.
 func plan(t *testing.T) *incident.Plan {
 	t.Helper()
-	p, err := incident.ParsePlan(incident.DefaultPlan)
+	p, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

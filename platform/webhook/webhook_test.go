@@ -30,7 +30,7 @@ type house struct {
 
 func plan(t *testing.T) *incident.Plan {
 	t.Helper()
-	p, err := incident.ParsePlan(incident.DefaultPlan)
+	p, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
