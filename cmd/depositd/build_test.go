@@ -28,7 +28,7 @@ func build(t *testing.T, tags string) string {
 		}
 		builds.folder = folder
 	}
-	file := filepath.Join(builds.folder, "depositd-"+strings.ReplaceAll(tags, ",", "-"))
+	file := filepath.Join(builds.folder, strings.ReplaceAll(tags, ",", "-"), "depositd")
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
@@ -38,16 +38,22 @@ func build(t *testing.T, tags string) string {
 	return file
 }
 
-// tidy runs the tests and then takes away what was built for them.
-type tidy struct{ *testing.M }
-
-// Run implements testscript.TestingM.
-func (m tidy) Run() int {
-	code := m.M.Run()
+// TestMain runs the tests and then takes away what was built for them.
+func TestMain(m *testing.M) {
+	code := m.Run()
 	if builds.folder != "" {
 		_ = os.RemoveAll(builds.folder)
 	}
-	return code
+	os.Exit(code)
+}
+
+// unwatched skips a test under the race detector, which does not watch the program in a process of its own: make test plays
+// it once more without.
+func unwatched(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("the race detector would not see it: played without")
+	}
 }
 
 // tortured says how often something is done: the long tests do it many times more, and those under the race detector,

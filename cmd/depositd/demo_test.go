@@ -42,7 +42,7 @@ func TestDemo(t *testing.T) {
 	}
 	first := ""
 	t.Run("once", func(t *testing.T) { first = demoOnce(t) })
-	t.Run("serving on", func(t *testing.T) { demoServes(t, first) })
+	t.Run("serving on", func(t *testing.T) { unwatched(t); demoServes(t, first) })
 }
 
 func demoOnce(t *testing.T) string {

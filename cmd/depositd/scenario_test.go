@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/reconcile"
 )
@@ -25,8 +25,10 @@ func TestScenarios(t *testing.T) {
 		if !*update { // the engines beside each other; the files are written by one and held against the other
 			t.Parallel()
 		}
-		sqldbtest.Open(t, url, time.Now)
-		for _, folder := range folders {
+		for i, folder := range folders {
+			if underRace && sqldb.File(url) != "" && i%4 != 0 {
+				continue // ten times slower, and of the same code: make test plays all once more without
+			}
 			t.Run(filepath.Base(folder), func(t *testing.T) {
 				sqldbtest.Empty(t, url)
 				holdToWant(t, folder, url)
