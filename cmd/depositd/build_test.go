@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"depositd/migrations/sqldb/sqldbtest"
 )
 
 // builds is where the programs stand that the tests of processes have made, each once.
@@ -47,22 +49,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// unwatched skips a test under the race detector, which does not watch the program in a process of its own: make test plays
-// it once more without.
-func unwatched(t *testing.T) {
-	t.Helper()
-	if underRace {
-		t.Skip("the race detector would not see it: played without")
-	}
-}
-
 // tortured says how often something is done: the long tests do it many times more, and those under the race detector,
 // which makes the embedded engine ten times slower in this process, less often.
 func tortured(each, long int) int {
 	switch {
 	case os.Getenv("TORTURE") != "":
 		return long
-	case underRace:
+	case sqldbtest.UnderRace:
 		return max(1, each/4)
 	}
 	return each

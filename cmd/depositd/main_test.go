@@ -19,7 +19,7 @@ import (
 // "exits CODE COMMAND…" runs a command and wants that exit code; [file] holds where the database is a file. $NOWHERE is a
 // server that is not there, with the password "geheim", $NOWHERE_OPEN without.
 func TestScripts(t *testing.T) {
-	unwatched(t)
+	sqldbtest.Unwatched(t)
 	folder := filepath.Dir(build(t, "nomsgpack"))
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {

@@ -26,7 +26,7 @@ func TestScenarios(t *testing.T) {
 			t.Parallel()
 		}
 		for i, folder := range folders {
-			if underRace && sqldb.File(url) != "" && i%4 != 0 {
+			if sqldbtest.UnderRace && sqldb.File(url) != "" && i%4 != 0 {
 				continue // ten times slower, and of the same code: make test plays all once more without
 			}
 			t.Run(filepath.Base(folder), func(t *testing.T) {

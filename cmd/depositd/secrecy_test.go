@@ -121,7 +121,7 @@ func TestTwoWorldsOnTheCommandLine(t *testing.T) {
 	}
 	var first []string
 	seeds := uint64(4)
-	if underRace {
+	if sqldbtest.UnderRace {
 		seeds = 2 // make test asks all once more without
 	}
 	for seed := range seeds {
