@@ -193,7 +193,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sqldbtest.Ready(t, db)
+	sqldbtest.Unlock(t, db)
 	sqldbtest.Empty(t, url)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	if err := statedBefore(ctx, db, dice); err != nil {
@@ -208,7 +208,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 // other; and the comparison notices a batch that is not taken in its order, one of which a message is dropped, and one in
 // which the second does not see the first.
 func TestTogetherAsOneByOne(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		asTheyAre := together(func(all []*arrival) []*arrival { return all })
 		noticed, mixes := map[string]int{}, uint64(25)
 		if sqldb.File(url) == "" {
@@ -251,7 +251,7 @@ func tells(a *arrival, e Entry) bool {
 // TestALateNoticeSentAgain: a payment of Saturday stands on Monday's statement; its notice comes after that, and comes again
 // in other bytes, alone and together with itself. It is one payment.
 func TestALateNoticeSentAgain(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		db := sqldbtest.Open(t, url, func() time.Time { return batchNow })
 		e := Entry{Bank: "lcyh", ParentAccount: "1", BookingDate: "2026-06-15", Serial: "S", Direction: Credit, SubAccount: "n", Amount: 100, BookedAt: batchDay.Start().Add(9 * time.Hour), ID: 5, FirstSeen: batchNow}

@@ -254,11 +254,14 @@ func differs(when, want, got string) string {
 }
 
 // every gives the calls to disturb: all on a file, a sample of so many on a server, where bringing the database back takes
-// its time, and under the race detector. With TORTURE=1 all everywhere.
+// its time, and one under the race detector. With TORTURE=1 all everywhere.
 func (tr *trial) every(sample int) (ks []int) {
 	step := max(1, tr.calls/sample)
-	if os.Getenv("TORTURE") != "" || sqldb.File(tr.url) != "" && !sampled {
+	switch {
+	case os.Getenv("TORTURE") != "" || sqldb.File(tr.url) != "" && !sampled:
 		step = 1
+	case sampled:
+		step = tr.calls
 	}
 	for k := 1 + int(time.Now().UnixNano())%step; k <= tr.calls; k += step {
 		ks = append(ks, k)
@@ -268,7 +271,7 @@ func (tr *trial) every(sample int) (ks []int) {
 
 // eachBase runs a test on a furnished database of each engine, which it can bring back.
 func eachBase(t *testing.T, closed bool, test func(t *testing.T, url string, restore func(testing.TB))) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Parallel()
 		h := open(t, url)
 		furnish(h)
@@ -302,6 +305,7 @@ func TestTortureEveryCallFails(t *testing.T) {
 
 // TestEveryCallFailsIsNoticed: use cases that are made wrong are found out.
 func TestEveryCallFailsIsNoticed(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	for _, c := range badCases {
 		t.Run(c.name, func(t *testing.T) {
 			eachBase(t, c.closed, func(t *testing.T, url string, restore func(testing.TB)) {

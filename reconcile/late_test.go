@@ -135,7 +135,7 @@ type walk struct {
 // The same by the desks themselves: bids come, lots end, money comes at once, late or with its notice weeks late, is paid
 // back, numbers are released, rest and are leased again. Whose money each credit is, is what the ledger says.
 func TestLateMoneyThroughTheDatabase(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		w := &walk{kept: keep(t, url, "{from: load, quarantine_days: 3}", true), r: rand.New(rand.NewPCG(7, 7)),
 			ledger: map[string][]holding{}, lotOf: map[string]string{}, credits: map[string]lateCredit{}, number: map[string]string{}}
 		keys := rand.New(rand.NewPCG(7, 8)) // which say what numbers are drawn

@@ -14,7 +14,7 @@ import (
 
 // Two bidders of a lot who were paid for from one account are told of once their lot is open (条例 §40(6)), and not looked for before.
 func TestSharedPayer(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		h := open(t, url)
 		h.lot("L1", "1000.00", "2026-06-12 15:00:00")
 		h.lot("L2", "1000.00", "2026-06-12 15:00:00")

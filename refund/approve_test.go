@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform/deposit"
 	"depositd/refund"
 )
@@ -87,9 +88,7 @@ func TestDigestIsOfTheLines(t *testing.T) {
 
 // A batch is one account's, of five hundred lines and a limit at most, and no line is in two.
 func TestBatches(t *testing.T) {
-	if watched {
-		t.Skip("a thousand lines in one goroutine: there is no race to see")
-	}
+	sqldbtest.Unwatched(t)
 	h := fresh(t)
 	ctx := context.Background()
 	limits := refund.DefaultLimits

@@ -37,7 +37,7 @@ func seen(all []incident.Sign) string {
 
 // What goes wrong with a batch is one trouble, on the side on which it lies; nothing is seen of one that goes well.
 func TestWatch(t *testing.T) {
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

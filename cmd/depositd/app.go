@@ -192,7 +192,7 @@ func readBanks(file string, readFile func(string) ([]byte, error)) (*bank.Set, e
 // readPlan reads the file of the setting, or takes the plan that the program carries.
 func readPlan(file string, readFile func(string) ([]byte, error)) (*incident.Plan, error) {
 	if file == "" {
-		return incident.ParsePlan(incident.DefaultPlan)
+		return incident.Default()
 	}
 	body, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -239,7 +239,7 @@ func readWebhooks(file string, plan *incident.Plan, readFile func(string) ([]byt
 // readRefundRules reads the file of the setting, or takes the rules that the program carries.
 func readRefundRules(file string, readFile func(string) ([]byte, error)) (*refund.Rules, error) {
 	if file == "" {
-		return refund.ParseRules(refund.DefaultRules)
+		return refund.Default()
 	}
 	body, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -204,7 +204,7 @@ func benchApp(ctx context.Context, url string) (*app, error) {
 	if err := benchReady(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

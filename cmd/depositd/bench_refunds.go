@@ -69,7 +69,7 @@ func (w *payback) run(ctx context.Context, url string) (err error) {
 	if w.set, err = bank.ParseSet(fmt.Appendf(nil, "banks:\n  - {code: bench, adapter: delimited, payout: delimited, notices: none, parent_accounts: [%q], seal: {scheme: none}}\n", paybackParent), nil); err != nil {
 		return err
 	}
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	if err != nil {
 		return err
 	}

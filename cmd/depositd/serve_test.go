@@ -286,7 +286,7 @@ func TestListenTellsAll(t *testing.T) {
 
 // TestReplicasStartAtOnce: three on an empty database; one makes the tables, all serve.
 func TestReplicasStartAtOnce(t *testing.T) {
-	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+	sqldbtest.EachEmpty(t, func(t *testing.T, url string) {
 		getenv := settingsFor(t, url, nil)
 		var replicas []*service
 		for range 3 {

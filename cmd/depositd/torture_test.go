@@ -228,6 +228,7 @@ var halves = map[string]string{
 // TestTortureKilled: the program is killed without warning, hundreds of times. No acknowledged notice is lost and none is
 // stored by half; an import or a nightly job that was killed and is run again ends as one that was not.
 func TestTortureKilled(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	shipped, seeded := build(t, "nomsgpack"), build(t, "nomsgpack,seeded")
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Run("serve", func(t *testing.T) {

@@ -216,7 +216,10 @@ func TestSealFormer(t *testing.T) {
 			t.Fatal(err)
 		}
 		sqldbtest.Exec(t, url, formerRows...)
-		sqldbtest.Ready(t, db)
+		if _, err := db.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		sqldbtest.Unlock(t, db)
 		if n, err := db.Unsealed(ctx); err != nil || n != 32 {
 			t.Fatalf("%d rows wait: %v", n, err)
 		}

@@ -7,12 +7,16 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // DefaultPlan is the plan that the program carries: 聊公共资源〔2020〕4号 as data, its texts verbatim.
 //
 //go:embed plan.yaml
 var DefaultPlan []byte
+
+// Default is DefaultPlan, read once: that takes longer than most commands do.
+var Default = sync.OnceValues(func() (*Plan, error) { return ParsePlan(DefaultPlan) })
 
 // Plan is an emergency plan: who there is, the phases of a response, the levels, the limits, and what to do in which scenario.
 // Its texts are shown as they are written. Its yaml names are those of plan.yaml.

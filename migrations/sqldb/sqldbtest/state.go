@@ -203,7 +203,7 @@ func column(pool *sql.DB, query string) (all []string, err error) {
 // the database stay what they are.
 func inOrder(t testing.TB, pool *sql.DB, url string) []string {
 	t.Helper()
-	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"
+	query := tablesThere
 	if sqldb.File(url) != "" {
 		query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 	}
