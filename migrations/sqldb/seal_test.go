@@ -150,7 +150,7 @@ func reopened(t *testing.T, url string, now time.Time) *sqldb.DB {
 
 // Replicas that unlock a new database at once come to have one key for tags.
 func TestUnlockAtOnce(t *testing.T) {
-	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+	sqldbtest.EachEmpty(t, func(t *testing.T, url string) {
 		ctx, master := context.Background(), custody.New()
 		first := reopened(t, url, time.Now())
 		if _, err := first.Migrate(ctx); err != nil {
@@ -209,7 +209,7 @@ var formerRows = []string{
 
 // A database from before there were seals is sealed, also when that breaks off, and its files keep nothing of what they held.
 func TestSealFormer(t *testing.T) {
-	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+	sqldbtest.EachEmpty(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		db := reopened(t, url, time.Now())
 		if err := db.MigrateTo(ctx, 16); err != nil {
