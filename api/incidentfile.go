@@ -36,11 +36,9 @@ func (s *server) getTimeline(c *gin.Context) error {
 	if err := onlyParameters(c, "after"); err != nil {
 		return err
 	}
-	after := int64(0)
-	if said := c.Query("after"); said != "" {
-		if after, err = strconv.ParseInt(said, 10, 64); err != nil || after < 0 {
-			return badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
-		}
+	after, err := lineAfter(c)
+	if err != nil {
+		return err
 	}
 	if _, err := incident.ByID(c.Request.Context(), s.DB, id); err != nil {
 		return err
@@ -51,6 +49,19 @@ func (s *server) getTimeline(c *gin.Context) error {
 	}
 	c.JSON(http.StatusOK, IncidentTimeline{entriesOf(all, s.Incident.Plan())})
 	return nil
+}
+
+// lineAfter is after which line of the timeline is asked; 0 where it is not.
+func lineAfter(c *gin.Context) (int64, error) {
+	said := c.Query("after")
+	if said == "" {
+		return 0, nil
+	}
+	after, err := strconv.ParseInt(said, 10, 64)
+	if err != nil || after < 0 {
+		return 0, badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
+	}
+	return after, nil
 }
 
 // postFile takes a file as evidence, as it is.
