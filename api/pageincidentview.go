@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,6 +48,7 @@ type phase struct {
 type signing struct {
 	IncidentPending
 	Mine []Office
+	Due  bool // it is what the visitor is waited for
 }
 
 // stepGroup is a branch with its steps.
@@ -223,6 +225,20 @@ func (p *incidentPage) signings(r *incident.Record, name string) {
 		}
 		p.Signings = append(p.Signings, x)
 	}
+	if p.Level != "" { // the level may be changed at any time, and is no longer waited for
+		slices.SortStableFunc(p.Signings, func(a, b signing) int { return cmp.Compare(b.rank(), a.rank()) })
+	}
+	if k := slices.IndexFunc(p.Signings, func(x signing) bool { return len(x.Mine) > 0 }); k >= 0 {
+		p.Signings[k].Due = p.Level == "" || p.Signings[k].All
+	}
+}
+
+// rank puts what leads on before what may be signed beside.
+func (x *signing) rank() int {
+	if x.All {
+		return 1
+	}
+	return 0
 }
 
 // stepActs are what is done with steps, the likely one first.
@@ -261,6 +277,9 @@ func (p *incidentPage) stepRow(r *incident.Record, k int) stepRow {
 		if x.Step == row.Key {
 			row.Evidence = append(row.Evidence, exhibit{x, p.ID})
 		}
+	}
+	if slices.ContainsFunc(row.Evidence, func(x exhibit) bool { return strings.HasSuffix(row.Outcome, x.Text) }) { // the service's own answer
+		row.Outcome = ""
 	}
 	for _, a := range stepActs {
 		if row.Plays && !p.Closed && incident.StepMoves[row.State][a.Value] != "" {
