@@ -193,6 +193,12 @@ func TestJourneyDrill(t *testing.T) {
 	s.until(`!!document.querySelector('tr.at details[open] form')`, "the step's form is not open")
 	s.sound("drill")
 	h.now = h.now.Add(2 * time.Minute)
+	h.act(itHead, "/v1/incidents/YJ-2026-0002/notes", `{"as":"it_dept","text":"开始计时"}`).want(200, "")
+	s.fill("tr.at input[name=text]", "正在写的")
+	s.do(chromedp.Evaluate(`document.dispatchEvent(new Event('visibilitychange'))`, nil)) // as when the tab comes back
+	s.sees("#limits", "剩 28 分钟")
+	s.sees("#limits .notice", "有 1 条新记录")
+	s.until(`document.querySelector('tr.at input[name=text]').value === '正在写的'`, "what was being written is lost")
 	s.become(maker)
 	s.open("/")
 	s.sees("#incidents", "未结束 2 起")
