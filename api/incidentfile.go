@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/api/sheet"
+	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
 )
@@ -29,14 +30,7 @@ func (s *server) getIncidentPlan(c *gin.Context) error {
 
 // getTimeline is what happened after a line.
 func (s *server) getTimeline(c *gin.Context) error {
-	id, err := s.incidentParam(c)
-	if err != nil {
-		return err
-	}
-	if err := onlyParameters(c, "after"); err != nil {
-		return err
-	}
-	after, err := lineAfter(c)
+	id, after, err := s.incidentAfter(c)
 	if err != nil {
 		return err
 	}
@@ -51,17 +45,20 @@ func (s *server) getTimeline(c *gin.Context) error {
 	return nil
 }
 
-// lineAfter is after which line of the timeline is asked; 0 where it is not.
-func lineAfter(c *gin.Context) (int64, error) {
-	said := c.Query("after")
-	if said == "" {
-		return 0, nil
+// incidentAfter is the incident in the path, and after which line of its timeline is asked; 0: for all of it.
+func (s *server) incidentAfter(c *gin.Context) (id sqldb.ID, after int64, err error) {
+	if id, err = s.incidentParam(c); err != nil {
+		return 0, 0, err
 	}
-	after, err := strconv.ParseInt(said, 10, 64)
-	if err != nil || after < 0 {
-		return 0, badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
+	if err := onlyParameters(c, "after"); err != nil {
+		return 0, 0, err
 	}
-	return after, nil
+	if said := c.Query("after"); said != "" {
+		if after, err = strconv.ParseInt(said, 10, 64); err != nil || after < 0 {
+			return 0, 0, badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
+		}
+	}
+	return id, after, nil
 }
 
 // postFile takes a file as evidence, as it is.

@@ -190,7 +190,8 @@ func (s *server) openIncident(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return seeOther(c, "/incidents/"+i.ID.String())
+	s.sendTo(c, "/incidents/"+i.ID.String())
+	return nil
 }
 
 // officesHeld are the offices as which the visitor may act, in the plan's order.

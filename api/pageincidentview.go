@@ -106,14 +106,7 @@ func limitViewOf(l IncidentLimit, now time.Time) *limitView {
 
 // pageIncident shows an incident; with after, how its limits stand and whether something has come since that line.
 func (s *server) pageIncident(c *gin.Context) error {
-	id, err := s.incidentParam(c)
-	if err != nil {
-		return err
-	}
-	if err := onlyParameters(c, "after"); err != nil {
-		return err
-	}
-	after, err := lineAfter(c)
+	id, after, err := s.incidentAfter(c)
 	if err != nil {
 		return err
 	}
@@ -163,8 +156,7 @@ func (s *server) incidentPage(c *gin.Context, id sqldb.ID) (*incidentPage, error
 	for _, l := range p.Limits {
 		p.Running = append(p.Running, *limitViewOf(l, r.Now))
 	}
-	if next := r.Suggestion.Next; r.Open() && !next.IsZero() {
-		c := incident.Countdown{Limit: incident.LevelDue, Text: "建议级别将变化", From: r.BeganAt, Until: next}
+	if c := r.Plan.NextLevel(&r.Incident, r.Now); r.Open() && !c.Until.IsZero() {
 		p.Running = append(p.Running, *limitViewOf(limitOf(c, r.Now), r.Now))
 	}
 	p.phases()
@@ -188,7 +180,7 @@ func (s *server) freezesAround(c *gin.Context, p *incidentPage) error {
 	return err
 }
 
-// phases are the six of section 2.2; the plan's start is left out by what recovered without it.
+// phases are the six of section 2.2. What recovers without the plan has no time for its start; what is dismissed goes no further.
 func (p *incidentPage) phases() {
 	all := []struct {
 		state incident.State

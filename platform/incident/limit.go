@@ -151,8 +151,10 @@ func (p *Plan) Countdowns(i *Incident, all []StepState, due []Deadline) (running
 	return running
 }
 
-// LevelDue is the limit of a level: when the plan's letter gives the trouble another one, should it last.
-const LevelDue = "level"
+// NextLevel is the limit until the plan's letter gives the trouble another level, should it last; its Until is zero where it gives none.
+func (p *Plan) NextLevel(i *Incident, now time.Time) Countdown {
+	return Countdown{Limit: "level", Text: "建议级别将变化", From: i.BeganAt, Until: p.Suggest(i.Scope, i.BeganAt, now).Next}
+}
 
 // Nearest tells, of each of some incidents that are open, the limit that ends first of those that run: a step's, that of the
 // refunds, or the next level's. One that has passed stays the nearest; an incident that no limit runs for is not there.
@@ -195,11 +197,7 @@ func (d *Desk) Nearest(ctx context.Context, some []Incident) (map[sqldb.ID]Count
 
 // nearest is the limit that ends first; its Until is zero where none runs.
 func (p *Plan) nearest(i *Incident, all []StepState, due []Deadline, now time.Time) (first Countdown) {
-	running := p.Countdowns(i, all, due)
-	if next := p.Suggest(i.Scope, i.BeganAt, now).Next; !next.IsZero() {
-		running = append(running, Countdown{Limit: LevelDue, Text: "建议级别将变化", From: i.BeganAt, Until: next})
-	}
-	for _, c := range running {
+	for _, c := range append(p.Countdowns(i, all, due), p.NextLevel(i, now)) {
 		if c.Ended.IsZero() && !c.Until.IsZero() && (first.Until.IsZero() || c.Until.Before(first.Until)) {
 			first = c
 		}
