@@ -100,6 +100,7 @@ func TestJourneyIncident(t *testing.T) {
 	s.sees("h1", "YJ-2026-0001")
 	s.sees(".pairs div", "建议级别一级应急响应")
 	s.sees(".exhibits", "连接不上银行")
+	s.gone(".exhibits a") // an operator sees no refunds
 	s.sound("incident")
 
 	s.signs(itHead, incident.Grade, "it_dept_head", "部分模块故障超过两小时")
@@ -126,6 +127,7 @@ func TestJourneyIncident(t *testing.T) {
 	s.become(maker)
 	s.do(chromedp.Reload())
 	s.sees(".stack .notice", "应急事件")
+	s.sees(".exhibits a", "打开该批次")
 	s.fill("form[action$=lift] input[name=note]", "专线已恢复，恢复发送")
 	s.click("form[action$=lift] button")
 	s.sees(".notice.good", "已解除冻结")
@@ -161,7 +163,7 @@ func (s *screen) onA4(name string) {
 		}))
 	if shots != "" {
 		var picture []byte
-		s.do(emulation.SetDeviceMetricsOverride(794-90, 1123, 1, false), chromedp.FullScreenshot(&picture, 100))
+		s.do(emulation.SetDeviceMetricsOverride(794-90, 1123, 1, false), chromedp.CaptureScreenshot(&picture))
 		if err := os.WriteFile(filepath.Join(shots, name+"-a4.png"), picture, 0o600); err != nil {
 			s.t.Fatal(err)
 		}

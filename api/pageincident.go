@@ -50,6 +50,7 @@ type choice struct{ Value, Name string }
 
 // incidentsPage is the list of incidents with its filters.
 type incidentsPage struct {
+	Plan      string // the number of its paper
 	Query     url.Values
 	Rows      []incidentRow
 	Next      string
@@ -72,7 +73,7 @@ func (s *server) pageIncidents(c *gin.Context) error {
 		return err
 	}
 	ctx, p := c.Request.Context(), s.Incident.Plan()
-	b := incidentsPage{Query: c.Request.URL.Query(), Levels: levelChoices(p), Scenarios: scenarioChoices(p), Banks: s.bankChoices(), MayOpen: s.caller(c).Has(incidentActors()...)}
+	b := incidentsPage{Plan: p.Document.Number, Query: c.Request.URL.Query(), Levels: levelChoices(p), Scenarios: scenarioChoices(p), Banks: s.bankChoices(), MayOpen: s.caller(c).Has(incidentActors()...)}
 	if number := strings.TrimSpace(c.Query("number")); number != "" {
 		i, err := incident.ByNumber(ctx, s.DB, number)
 		switch {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -32,9 +33,9 @@ type incidentPage struct {
 	Levels   []choice
 	Events   []string
 
+	Reads   bool     // the visitor sees refunds, and what keeps them from being sent,
+	Stops   bool     // and makes and lifts freezes
 	Freezes []Freeze // of its parent account
-	Sees    bool     // the visitor may know of freezes,
-	Stops   bool     // and make and lift them
 }
 
 // phase is one of the plan's phases (2.2), as far as the incident has come.
@@ -70,7 +71,19 @@ type stepRow struct {
 // exhibit is evidence, with the incident that its file is read from.
 type exhibit struct {
 	IncidentEvidence
-	Of sqldb.ID
+	Of    sqldb.ID
+	Batch string // the key of the refund batch whose diagnosis it names, if the visitor may open it
+}
+
+// diagnosis is how evidence names the diagnosis of a batch.
+var diagnosis = regexp.MustCompile(`/v1/refund-batches/([0-9a-z]{13})/diagnosis`)
+
+func (p *incidentPage) exhibit(x IncidentEvidence) exhibit {
+	e := exhibit{IncidentEvidence: x, Of: p.ID}
+	if found := diagnosis.FindStringSubmatch(x.Text); found != nil && p.Reads {
+		e.Batch = found[1]
+	}
+	return e
 }
 
 // limitView is a limit in words.
@@ -149,7 +162,8 @@ func (s *server) incidentPage(c *gin.Context, id sqldb.ID) (*incidentPage, error
 	}
 	who, order := s.caller(c), r.Plan.Levels.SeverityOrder
 	p := &incidentPage{IncidentRecord: record, Age: incident.Lasted(r.Until(r.Now).Sub(r.BeganAt)), Grave: r.Level == order[len(order)-1], After: r.Entries, Closed: r.State == incident.Reviewed || r.State == incident.Dismissed,
-		Chooses: r.Plan.Scenario(r.Scenario).Chooses(), Levels: levelChoices(r.Plan), Events: r.Plan.Events()}
+		Chooses: r.Plan.Scenario(r.Scenario).Chooses(), Levels: levelChoices(r.Plan), Events: r.Plan.Events(),
+		Reads: who.Has(readers...), Stops: who.Has(stoppers()...)}
 	if who.Has(incidentActors()...) {
 		p.Mine = s.officesHeld(c)
 	}
@@ -167,8 +181,7 @@ func (s *server) incidentPage(c *gin.Context, id sqldb.ID) (*incidentPage, error
 
 // freezesAround tells what freezes the incident's parent account to those who may see freezes.
 func (s *server) freezesAround(c *gin.Context, p *incidentPage) error {
-	p.Sees, p.Stops = s.caller(c).Has(readers...) && p.ParentAccount != "", s.caller(c).Has(stoppers()...)
-	if !p.Sees {
+	if !p.Reads || p.ParentAccount == "" {
 		return nil
 	}
 	standing, err := platform.Freezes(c.Request.Context(), s.DB)
@@ -253,7 +266,7 @@ func (p *incidentPage) steps(r *incident.Record) {
 	}
 	for _, x := range p.Evidence {
 		if !slices.ContainsFunc(p.Steps, func(s IncidentStep) bool { return s.Key == x.Step }) {
-			p.Loose = append(p.Loose, exhibit{x, p.ID})
+			p.Loose = append(p.Loose, p.exhibit(x))
 		}
 	}
 }
@@ -267,7 +280,7 @@ func (p *incidentPage) stepRow(r *incident.Record, k int) stepRow {
 	}
 	for _, x := range p.Evidence {
 		if x.Step == row.Key {
-			row.Evidence = append(row.Evidence, exhibit{x, p.ID})
+			row.Evidence = append(row.Evidence, p.exhibit(x))
 		}
 	}
 	if slices.ContainsFunc(row.Evidence, func(x exhibit) bool { return strings.HasSuffix(row.Outcome, x.Text) }) { // the service's own answer
