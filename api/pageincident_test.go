@@ -121,6 +121,10 @@ func (h *house) attaches(i Incident) {
 		}
 	}
 	h.page("值班员", "GET", "/incidents/"+i.ID.String(), nil).shows(200, "解密日志", "7 家", "回单.html", "/files/")
+	request := httptest.NewRequest("POST", "/incidents/"+i.ID.String()+"/evidence", strings.NewReader("--x\r\nhalf"))
+	request.Header.Set("Content-Type", fileType+"; boundary=x")
+	request.AddCookie(&http.Cookie{Name: cookieName, Value: h.cookie("值班员")})
+	h.play(request).shows(400, "form_malformed")
 }
 
 // A part that is asked for again tells how limits stand and what has come since, and leaves what is being written alone.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"io"
+	"mime/multipart"
+	"net/http"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -117,33 +119,39 @@ func written(said string) any {
 // attachOnPage takes what was found out: a file with or without words, or words with or without figures.
 func (s *server) attachOnPage(c *gin.Context) error {
 	if _, err := c.MultipartForm(); err != nil {
-		return err
+		if p := problemOf(err); p.Status < http.StatusInternalServerError {
+			return p
+		}
+		return problem(http.StatusBadRequest, "form_malformed", "表单没有传完整，请刷新页面后重试")
 	}
 	a, err := s.formAsker(c)
 	if err != nil {
 		return err
 	}
-	if header, err := c.FormFile("file"); err != nil { // there is none
+	if header, none := c.FormFile("file"); none != nil {
 		_, err = s.postEvidence(c, &a)
-		if err != nil {
-			return err
-		}
 	} else {
-		e := incident.Evidence{Step: a.form.textIf("step", mostOffice), Kind: incident.AsFile, Text: a.form.textIf("text", mostWords), Name: header.Filename, MediaType: header.Header.Get("Content-Type")}
-		if err := a.done(); err != nil {
-			return err
-		}
-		file, err := header.Open()
-		if err != nil {
-			return err
-		}
-		defer func() { _ = file.Close() }()
-		if e.Content, err = io.ReadAll(file); err != nil {
-			return err
-		}
-		if _, err := s.Incident.Attach(c.Request.Context(), a.by, a.office, a.id, e); err != nil {
-			return err
-		}
+		err = s.attachFile(c, &a, header)
+	}
+	if err != nil {
+		return err
 	}
 	return s.afterAct(c, a.id, "证据已保存")
+}
+
+func (s *server) attachFile(c *gin.Context, a *asker, header *multipart.FileHeader) error {
+	e := incident.Evidence{Step: a.form.textIf("step", mostOffice), Kind: incident.AsFile, Text: a.form.textIf("text", mostWords), Name: header.Filename, MediaType: header.Header.Get("Content-Type")}
+	if err := a.done(); err != nil {
+		return err
+	}
+	file, err := header.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	if e.Content, err = io.ReadAll(file); err != nil {
+		return err
+	}
+	_, err = s.Incident.Attach(c.Request.Context(), a.by, a.office, a.id, e)
+	return err
 }
