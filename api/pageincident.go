@@ -199,7 +199,7 @@ func (s *server) openIncident(c *gin.Context) error {
 func (s *server) officesHeld(c *gin.Context) (mine []Office) {
 	p := s.Incident.Plan()
 	for _, party := range p.Offices() {
-		if holds(s.caller(c), p, &party) {
+		if s.caller(c).Holds(p, party.ID) {
 			mine = append(mine, Office{party.ID, party.Name})
 		}
 	}
