@@ -232,7 +232,7 @@ func TestTortureKilled(t *testing.T) {
 	shipped, seeded := build(t, "nomsgpack"), build(t, "nomsgpack,seeded")
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Run("serve", func(t *testing.T) {
-			if wrong := on(t, shipped, url, "").lives(t, url, times(url, 140, 15)); len(wrong) > 0 {
+			if wrong := on(t, shipped, url, "").lives(t, url, times(url, 180, 20)); len(wrong) > 0 {
 				t.Errorf("%d: %.10q", len(wrong), wrong)
 			}
 		})
