@@ -303,6 +303,7 @@ func (h *house) storageAway() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	sqldbtest.Unlock(h.t, gone)
 	if err := gone.Close(); err != nil {
 		h.t.Fatal(err)
 	}

@@ -45,6 +45,7 @@ func sqlOf(t *testing.T, url, text string) []string {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = db.Close() })
+		sqldbtest.Unlock(t, db)
 		return db
 	})
 	h.cookie(everybody)

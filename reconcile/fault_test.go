@@ -78,8 +78,9 @@ var badCases = []useCase{
 		return nil
 	}},
 	{"in two transactions", false, func(ctx context.Context, h *house) error {
-		return errors.Join(h.execute(ctx, "INSERT INTO entries SELECT 77, bank, parent_account, booking_date, 'half', serial_seq, direction, reversal, reversal_of, returned, sub_account, "+
-			"amount, booked_at, payer_name, payer_key, payer_account, payer_bank, payer_bank_code, remark, first_seen FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM entries WHERE id = 77)"),
+		return errors.Join(h.execute(ctx, "INSERT INTO entries (id, bank, parent_account, booking_date, serial, serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, payer_tag, first_seen, sealed) "+
+			"SELECT 77, bank, parent_account, booking_date, 'half', serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, payer_tag, first_seen, ? "+
+			"FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM entries WHERE id = 77)", bank.SealedPayer(&bank.Entry{ID: 77})),
 			h.execute(ctx, "INSERT INTO unjudged (entry_id, cause) SELECT 77, 0 FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM unjudged WHERE entry_id = 77)"),
 			h.execute(ctx, "INSERT INTO sightings (entry_id, source, file_id, ordinal, seen_at) SELECT 77, source, file_id, 99, seen_at FROM sightings AS s JOIN entries AS e ON e.id = s.entry_id "+
 				"WHERE e.serial = '1' AND source = 'N' AND NOT EXISTS (SELECT 1 FROM sightings WHERE entry_id = 77)"))
@@ -89,8 +90,8 @@ var badCases = []useCase{
 	}},
 }
 
-func (h *house) execute(ctx context.Context, text string) error {
-	return h.db.Write(ctx, "test", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text); return err })
+func (h *house) execute(ctx context.Context, text string, args ...any) error {
+	return h.db.Write(ctx, "test", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text, args...); return err })
 }
 
 func (h *house) receive(ctx context.Context, e bank.Entry, id string) error {
@@ -155,6 +156,7 @@ func reopen(t testing.TB, url string, faults *sqldbtest.Faults) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sqldbtest.Unlock(t, db)
 	return houseOf(t, db, &now)
 }
 

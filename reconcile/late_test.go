@@ -182,9 +182,13 @@ func TestLateMoneyThroughTheDatabase(t *testing.T) {
 // holderOf is whose number a credit was found to be on.
 func (w *walk) holderOf(serial string) string {
 	w.t.Helper()
-	holder, err := sqldb.Value[string](context.Background(), w.db, "SELECT COALESCE(MAX(b.bidder), '') FROM entries AS e JOIN matches AS m ON m.entry_id = e.id JOIN bids AS b ON b.id = m.bid_id WHERE e.serial = ?", serial)
+	row := func(b *platform.Bid) []any { return []any{&b.ID, platform.SealedBidder(b)} }
+	found, err := sqldb.Select(context.Background(), w.db, row, "SELECT b.id, b.sealed FROM entries AS e JOIN matches AS m ON m.entry_id = e.id JOIN bids AS b ON b.id = m.bid_id WHERE e.serial = ?", serial)
 	w.must(err)
-	return holder
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0].Bidder
 }
 
 func (w *walk) step() {

@@ -76,8 +76,9 @@ func TestDigestIsOfTheLines(t *testing.T) {
 		made, err := h.refund.Compose(ctx, "乙", h.submitted("R1", orders(h.ready(1)...)...))
 		h.must(err)
 		h.write(func(tx *sqldb.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE refunds SET payee_account = '62'")
-			return err
+			l := h.only(made[0])
+			l.PayeeAccount = "62"
+			return l.Write(ctx, tx)
 		})
 		if _, err := h.refund.Check(ctx, "丙", signed(made[0])); err == nil {
 			t.Error("it is signed")

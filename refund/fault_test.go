@@ -39,6 +39,7 @@ func disturbed(t *testing.T, c useCase) (wrong []string) {
 	again := func(faults *sqldbtest.Faults) *house { // a bank of its own each time, which pays what is new to it
 		db, err := sqldb.OpenWith(context.Background(), url, func() time.Time { return now }, faults.Between)
 		h.must(err)
+		sqldbtest.Unlock(t, db)
 		fresh := *h
 		fresh.db, fresh.bank, fresh.reconcile = db, bank.NewDesk(db), reconcile.NewDesk(db, h.banks, reconcile.Rules{})
 		fresh.limit(refund.DefaultLimits)

@@ -316,6 +316,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 		if err != nil {
 			t.Fatal(err)
 		}
+		sqldbtest.Unlock(t, db)
 		return db, now, func() { _ = db.Close() }
 	}
 }

@@ -44,6 +44,9 @@ func work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := db.Unlock(ctx, sqldbtest.Master); err != nil {
+		return err
+	}
 	banks, err := bank.ParseSet([]byte(os.Getenv("REFUND_BANKS")), nil)
 	if err != nil {
 		return err

@@ -124,6 +124,7 @@ func Open(t testing.TB, file string) *World {
 	w.must(err)
 	t.Cleanup(func() { _ = w.DB.Close() })
 	w.DB.DrawKeys(w.key)
+	sqldbtest.Unlock(t, w.DB)
 	w.Banks, err = bank.ParseSet([]byte(Banks), nil)
 	w.must(err)
 	w.line = w.Banks.Only()

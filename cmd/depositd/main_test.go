@@ -43,6 +43,7 @@ func play(t *testing.T, folder, script, url string) {
 			env.Setenv("FILE_NAMED", sqldbtest.FileNamed)
 			env.Setenv("DEPOSITD_DB", url)
 			env.Setenv("DEPOSITD_BANKS", filepath.Join(env.WorkDir, "banks.yaml"))
+			env.Setenv("DEPOSITD_MASTER_KEY_FILE", sqldbtest.MasterFile(t))
 			env.Setenv("DEPOSITD_LISTEN", "127.0.0.1:0")
 			env.Setenv("DEPOSITD_METRICS_LISTEN", "127.0.0.1:0")
 			env.Setenv("USER", "tester")

@@ -54,7 +54,7 @@ func settingsFor(t *testing.T, url string, more map[string]string) func(string) 
 	if err := os.WriteFile(banks, []byte(serveBanks), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": banks, "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0"}
+	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": banks, "DEPOSITD_MASTER_KEY_FILE": sqldbtest.MasterFile(t), "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0"}
 	for name, value := range more {
 		env[name] = value
 	}

@@ -36,7 +36,7 @@ func on(t *testing.T, file, url, bug string) *process {
 	t.Helper()
 	getenv := settingsFor(t, url, nil)
 	p := &process{file: file, env: []string{"USER=tester", sqldb.SeededBug + "=" + bug, "TZ=UTC"}}
-	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_LISTEN"} {
+	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_MASTER_KEY_FILE", "DEPOSITD_LISTEN"} {
 		p.env = append(p.env, name+"="+getenv(name))
 	}
 	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=", "PATH="+os.Getenv("PATH"))

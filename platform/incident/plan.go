@@ -256,6 +256,23 @@ func (p *Plan) PartyName(id string) string {
 	return id
 }
 
+// Events are what deadlines can be of: the events of the plan's limits, and the refunds' due day.
+func (p *Plan) Events() []string {
+	events := []string{RefundDue}
+	for _, l := range p.Limits {
+		if l.Sense == beforeEvent && !slices.Contains(events, l.Event) {
+			events = append(events, l.Event)
+		}
+	}
+	return events
+}
+
+// Includes says whether a party is an office, or has it as its head or as a part: 各业务科室 include each of them.
+func (p *Plan) Includes(party, office string) bool {
+	one := p.Party(party)
+	return p.SignsFor(office, party) || one != nil && slices.ContainsFunc(one.Members, func(part string) bool { return p.SignsFor(office, part) })
+}
+
 // Branch finds a branch; nil if there is none.
 func (s *Scenario) Branch(id string) *Branch {
 	return find(s.Branches, func(b *Branch) bool { return b.ID == id })

@@ -72,7 +72,7 @@ func layServer(t testing.TB, url string) {
 
 const tablesThere = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"
 
-// tablesOf reads the statements that make a database's tables, and tell goose that they are made.
+// tablesOf reads the statements that make a database's tables and keys, and tell goose that they are made.
 func tablesOf(t testing.TB, pool *sql.DB) (statements []string) {
 	t.Helper()
 	tables, err := column(pool, tablesThere)
@@ -90,7 +90,11 @@ func tablesOf(t testing.TB, pool *sql.DB) (statements []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(statements, "INSERT INTO goose_db_version (version_id, is_applied) VALUES ("+strings.Join(versions, ", 1), (")+", 1)")
+	keys, err := column(pool, "SELECT CONCAT('INSERT INTO seal_keys VALUES (', id, ',''', CONCAT_WS(''',''', purpose, wrapped, master, made_at), ''')') FROM seal_keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(append(statements, keys...), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ("+strings.Join(versions, ", 1), (")+", 1)")
 }
 
 func migrate(t testing.TB, url string) {
@@ -99,11 +103,25 @@ func migrate(t testing.TB, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Migrate(context.Background())
-	if err = errors.Join(err, db.Close()); err != nil {
+	if _, err := db.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	err = db.Write(context.Background(), "test", func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(context.Background(), "INSERT INTO seal_keys (id, purpose, wrapped, master, made_at) VALUES (1, 'TAGS', ?, ?, ?)",
+			tagsKey, Master.ID(), sqldb.At(tx.Now))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Unlock(t, db) // which makes the key for rows
+	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// tagsKey is a key wrapped by Master: the same texts have the same tags in every test's database.
+const tagsKey = "Mfj04LwDOBbsTv66Z16cI1mExttrK4hin2BK2rn/KLRjuKCkPMJnWggsI5eAvOsuuLzA0z+o/8dpKzQe"
 
 func exists(file string) bool {
 	_, err := os.Stat(file)

@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // the admin connection that makes and drops the test's database
 
+	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
 )
 
@@ -64,7 +65,10 @@ func InMemory(t testing.TB) string {
 	return folder
 }
 
-// Open opens the database, gives it its tables if it has none, and closes it after the test.
+// Master is the master key of the tests' databases.
+var Master = custody.Key{'t', 'e', 's', 't'}
+
+// Open opens and unlocks the database, gives it its tables if it has none, and closes it after the test.
 func Open(t testing.TB, url string, now func() time.Time) *sqldb.DB {
 	t.Helper()
 	Lay(t, url)
@@ -73,10 +77,26 @@ func Open(t testing.TB, url string, now func() time.Time) *sqldb.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
+	Unlock(t, db)
+	return db
+}
+
+// MasterFile is a file with the tests' master key, for a program that is started.
+func MasterFile(t testing.TB) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "master.key")
+	if err := custody.WriteFile(name, Master.Text()); err != nil {
 		t.Fatal(err)
 	}
-	return db
+	return name
+}
+
+// Unlock unlocks a database that is migrated.
+func Unlock(t testing.TB, db *sqldb.DB) {
+	t.Helper()
+	if err := db.Unlock(context.Background(), Master); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func freshMySQL(t *testing.T, server string) string {
