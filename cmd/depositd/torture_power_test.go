@@ -269,7 +269,7 @@ func TestTorturePowerCut(t *testing.T) {
 	needStrace(t)
 	images, wrong := powerCuts(t, build(t, "nomsgpack"), "", tortured(80, 400), tortured(60, 3000))
 	if len(wrong) > 0 {
-		t.Errorf("%d of %d: %.5q", len(wrong), images, wrong)
+		t.Errorf("%d of %d: %q", len(wrong), images, some(wrong))
 	}
 	t.Logf("%d images", images)
 	images, wrong = powerCuts(t, build(t, "nomsgpack,seeded"), "synchronous_normal", 30, 30)
