@@ -120,6 +120,7 @@ func faulty(t *testing.T, faults *sqldbtest.Faults, url string) *house {
 	var err error
 	h.db, err = sqldb.OpenWith(ctx, url, func() time.Time { return h.now }, faults.Between)
 	h.must(err)
+	sqldbtest.Unlock(t, h.db)
 	h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), people.Rules{})
 	h.must(err)
 	return h
