@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"html/template"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ func (s *server) words() template.FuncMap {
 		"kind":     func(kind string) string { return messageKinds[kind] },
 		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
 		"but":      butWith,
+		"without":  func(q url.Values, name string) url.Values { q = maps.Clone(q); q.Del(name); return q },
 		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },
 		"department": func(name string) string {

@@ -87,7 +87,7 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 	firstOpen := w.OpenKeys("SELECT id FROM " + open + " ORDER BY id LIMIT 1")[0].String()
 	return map[string][]probe{
 		"GET /v1/reports/:day":              at("/v1/reports/2026-06-09", "/v1/reports/2026-06-10", "/v1/reports/2026-06-11", "/v1/reports/2026-06-15", "/v1/reports/2026-06-16", "/v1/reports/2026-06-17"),
-		"GET /v1/findings":                  at("/v1/findings", "/v1/findings?limit=1", "/v1/findings?day=2026-06-16", "/v1/findings?code=WRONG_SUB_ACCOUNT", "/v1/findings?code=THIRD_PARTY_PAYER", "/v1/findings?state=OPEN&department=建设工程科", "/v1/findings?bank=line"),
+		"GET /v1/findings":                  at("/v1/findings", "/v1/findings?owner=-&age=T3", "/v1/findings?limit=1", "/v1/findings?day=2026-06-16", "/v1/findings?code=WRONG_SUB_ACCOUNT", "/v1/findings?code=THIRD_PARTY_PAYER", "/v1/findings?state=OPEN&department=建设工程科", "/v1/findings?bank=line"),
 		"GET /v1/credits/:id":               each("/v1/credits/", open, ""),
 		"POST /v1/credits/:id/reveal":       nil,
 		"POST /v1/refunds/:id/reveal":       nil,

@@ -73,12 +73,13 @@ type Finding struct {
 	State         string
 	Version       int64
 	FoundAt       time.Time
+	Owner         string // who sees to it; "" where nobody has taken it
 }
 
-var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, detail, state, version, found_at",
+var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, detail, state, version, found_at, owner",
 	func(f *Finding) []any {
 		return []any{&f.ID, &f.Kind, &f.Subject, &f.Code, &f.Reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.LotID, &f.BidID, &f.SuggestedBid,
-			&f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt)}
+			&f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt), &f.Owner}
 	})
 
 // findingsOn reads the findings of some kinds on the given subjects.

@@ -39,9 +39,10 @@ type FindingRow struct {
 	State           string      `json:"state"`
 	Version         int64       `json:"version"`
 	FoundAt         time.Time   `json:"found_at"`
+	Owner           string      `json:"owner"` // who has taken it; "" where nobody has
 }
 
-const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.detail, f.state, f.version, f.found_at, " +
+const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.detail, f.state, f.version, f.found_at, f.owner, " +
 	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), COALESCE(e.payer_name, ''), " +
 	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " + findingSubjects +
 	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid AND "
@@ -62,7 +63,7 @@ func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where,
 	n := strings.Count(where, "?")
 	args = slices.Concat(before, args[:n:n], after, args[n:])
 	rows, err := sqldb.Select(ctx, r, func(f *row) []any {
-		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
+		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt), &f.Owner,
 			&f.Credit, &f.SubAccount, &f.Serial, sqldb.Wall(&f.booked), &f.Payer, &f.Lot, &f.Bidder, &f.SuggestedLot, &f.SuggestedBidder}
 	}, findingText+suggested+" LEFT JOIN lots AS sl ON sl.id = sb.lot_id WHERE "+where+" AND "+seen+" "+tail, args...)
 	all := make([]FindingRow, len(rows))
