@@ -189,6 +189,9 @@ func (s *server) pageRoutes(readers []Role) []Route {
 		s.doorPages(),
 		s.findingPages(readers),
 		s.refundPages(readers),
+		s.keepPages(readers),
+		s.linePages(readers),
+		s.bookPages(readers),
 		[]Route{
 			{"GET", "/numbers", poolWatchers(), s.pageNumbers, "", 0, awhile},
 			{"GET", "/messages", wholeCentre, s.pageMessages, "", 0, shortly},

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 
@@ -235,19 +234,17 @@ func (s *server) exportFindings(c *gin.Context) error {
 			book.Add(s.findingCells(&page[i])...)
 		}
 		if rows += len(page); rows > mostExported {
-			return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
+			return tooManyRows()
 		}
 		if q.After = next; next == "" {
 			break
 		}
 	}
-	file, err := book.File(s.filterLines(q))
-	if err != nil {
-		return err
-	}
-	attach(c, "findings.xlsx", "差异-"+string(s.today())+".xlsx")
-	c.Data(http.StatusOK, xlsxType, file)
-	return nil
+	return giveBook(c, book, s.filterLines(q), "findings.xlsx", "差异-"+string(s.today())+".xlsx")
+}
+
+func tooManyRows() error {
+	return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
 }
 
 func (s *server) findingCells(r *reconcile.FindingRow) []any {
@@ -280,5 +277,5 @@ func (s *server) filterLines(q reconcile.FindingQuery) [][2]string {
 		state = "待处理、已说明"
 	}
 	return [][2]string{{"日期", string(q.Day)}, {"银行", s.bankName(q.Bank)}, {"原因", q.Code.Name()}, {"状态", state}, {"责任科室", q.Department}, {"经办人", ownerName(q.Owner)}, {"日期自", string(q.Since)}, {"日期至", string(q.Until)}, {"查找", q.Search},
-		{"导出时间", deposit.Wall(s.DB.Now())}}
+		s.madeAt()}
 }

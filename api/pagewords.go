@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
@@ -32,20 +33,21 @@ func (s *server) words() template.FuncMap {
 		"states": func() []string {
 			return []string{reconcile.Open, reconcile.Explained, reconcile.Settled, reconcile.Cleared}
 		},
-		"came":     func(source string) string { return sourceNames[source] },
-		"colour":   platform.PoolColour.Chinese,
-		"join":     strings.Join,
-		"step":     stepName,
-		"coded":    func(text string) string { return coded().Replace(text) },
-		"left":     daysLeft,
-		"tone":     func(state refund.State) string { return tones[state] },
-		"weekdays": func() []string { return []string{"周一", "周二", "周三", "周四", "周五", "周六", "周日"} },
-		"kind":     func(kind string) string { return messageKinds[kind] },
-		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
-		"but":      butWith,
-		"without":  func(q url.Values, name string) url.Values { q = maps.Clone(q); q.Del(name); return q },
-		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
-		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"came":        func(source string) string { return sourceNames[source] },
+		"colour":      platform.PoolColour.Chinese,
+		"join":        strings.Join,
+		"step":        stepName,
+		"coded":       func(text string) string { return coded().Replace(text) },
+		"left":        daysLeft,
+		"refundstate": func(state string) string { return cmp.Or(refund.State(state).Chinese(), state) },
+		"tone":        func(state refund.State) string { return tones[state] },
+		"weekdays":    func() []string { return []string{"周一", "周二", "周三", "周四", "周五", "周六", "周日"} },
+		"kind":        func(kind string) string { return messageKinds[kind] },
+		"outcome":     func(o bank.Outcome) string { return messageOutcomes[o] },
+		"but":         butWith,
+		"without":     func(q url.Values, name string) url.Values { q = maps.Clone(q); q.Del(name); return q },
+		"count":       func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
+		"percent":     func(part, whole int64) int64 { return 100 * part / max(1, whole) },
 		"department": func(name string) string {
 			if name == "" {
 				return "未定"

@@ -172,6 +172,20 @@ func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*Cr
 	return v, errors.Join(d.viewVerdict(ctx, eyes, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
 }
 
+// CreditsBySerial are a bank's credits of a day with that serial, as far as they may be seen.
+func (d *Desk) CreditsBySerial(ctx context.Context, eyes deposit.Sight, b *bank.Bank, day deposit.Day, serial string) ([]bank.Entry, error) {
+	all, err := bank.CreditsBySerial(ctx, d.db, b, day, []string{serial})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]sqldb.ID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	seen, err := SeenCredits(ctx, d.db, eyes, ids)
+	return slices.DeleteFunc(all, func(e bank.Entry) bool { return !seen[e.ID] }), err
+}
+
 // seenEntry is an entry that may be seen.
 func seenEntry(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (bank.Entry, error) {
 	seen, err := SeenCredits(ctx, r, eyes, []sqldb.ID{id})
