@@ -55,6 +55,13 @@ func (s *screen) printed(name string) {
 	s.until(`[...document.querySelectorAll('main table')].some(e => e.offsetHeight > 40)`, name+": no table is on the paper")
 	s.until(`document.querySelector('.sign').offsetHeight > 0 && ['制表', '复核', '审批'].every(w => document.querySelector('.sign').textContent.includes(w))`, name+": nobody can sign")
 	s.until(`[...document.querySelectorAll('main button, main .button, nav, .side')].every(e => !e.offsetHeight || e.closest('.crumbs'))`, name+": what is to be clicked is on the paper")
+	if shots != "" { // a page of paper, less its margins
+		var png []byte
+		s.do(emulation.SetDeviceMetricsOverride(1032, 700, 1, false), chromedp.FullScreenshot(&png, 100), emulation.SetDeviceMetricsOverride(1280, 900, 1, false))
+		if err := os.WriteFile(filepath.Join(shots, name+".png"), png, 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 	var pdf []byte
 	s.do(chromedp.ActionFunc(func(ctx context.Context) (err error) {
 		pdf, _, err = page.PrintToPDF().WithPreferCSSPageSize(true).WithPrintBackground(true).Do(ctx)
