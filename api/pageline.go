@@ -22,8 +22,8 @@ func (s *server) linePages(readers []Role) []Route {
 		{"GET", "/refunds/by-hand", readers, s.pageByHand, "", 0, shortly},
 		{"POST", "/refunds/by-hand", finance, s.enterByHand, formType, maxForm, shortly},
 		{"GET", "/refunds/freezes", readers, s.pageFreezes, "", 0, shortly},
-		{"POST", "/refunds/freezes", signers, s.stopOnPage, formType, maxForm, shortly},
-		{"POST", "/refunds/freezes/:id/lift", signers, s.liftOnPage, formType, maxForm, shortly},
+		{"POST", "/refunds/freezes", signers, s.stopPayments, formType, maxForm, shortly},
+		{"POST", "/refunds/freezes/:id/lift", signers, s.liftPayments, formType, maxForm, shortly},
 	}
 }
 
@@ -159,8 +159,8 @@ func (s *server) pageFreezes(c *gin.Context) error {
 	return s.show(c, "freezes", "", view{Title: "停付", Menu: "/refunds", Body: p})
 }
 
-// stopOnPage takes what is to be stopped as "bank account", "bank", or nothing for all.
-func (s *server) stopOnPage(c *gin.Context) error {
+// stopPayments takes what is to be stopped as "bank account", "bank", or nothing for all.
+func (s *server) stopPayments(c *gin.Context) error {
 	by, f, err := s.orderOnPage(c)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (s *server) stopOnPage(c *gin.Context) error {
 	return seeOther(c, "/refunds/freezes")
 }
 
-func (s *server) liftOnPage(c *gin.Context) error {
+func (s *server) liftPayments(c *gin.Context) error {
 	id, by, f, err := s.formOnOne(c, "version")
 	if err != nil {
 		return err

@@ -48,6 +48,8 @@ func (s *server) words() template.FuncMap {
 		"without":     func(q url.Values, name string) url.Values { q = maps.Clone(q); q.Del(name); return q },
 		"count":       func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent":     func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"offices":     officeNames,
+		"took":        tookText,
 		"department": func(name string) string {
 			if name == "" {
 				return "未定"

@@ -79,7 +79,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 	sum := hash(m.Raw)
 	first, err := messages.One(ctx, tx, "WHERE bank = ? AND external_id = ?", m.Bank, m.ExternalID)
 	switch {
-	case err == nil && first.SHA256 == sum:
+	case err == nil && first.Digest == sum:
 		return Receipt{Outcome: first.Outcome, Replayed: true}, nil
 	case err == nil:
 		return Receipt{}, deposit.Refuse(deposit.Invalid, "replay_differs")
@@ -112,7 +112,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 		if fields := old.Differs(&e); len(fields) > 0 {
 			contradicted = true
 			c := conflictOf(tx, s, &e, fields)
-			n, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM conflicts WHERE entry_id = ? AND digest = ?", old.ID, c.Digest)
+			n, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM conflicts WHERE entry_id = ? AND digest = ?", old.ID, sqldb.Tag("conflicts", &c.Digest))
 			if n == 0 {
 				err = errors.Join(err, conflicts.Insert(ctx, tx, c), unjudged.Insert(ctx, tx, Pending{old.ID, c.ID}))
 			}
@@ -128,7 +128,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 		receipt.Outcome = Duplicate
 	}
 	return receipt, messages.Insert(ctx, tx, StoredMessage{ID: id, Bank: m.Bank, ExternalID: m.ExternalID, Source: m.Source, Kind: m.Kind, Outcome: receipt.Outcome,
-		SHA256: sum, Size: int64(len(m.Raw)), ReceivedAt: tx.Now, Body: m.Raw})
+		Digest: sum, Size: int64(len(m.Raw)), ReceivedAt: tx.Now, Body: m.Raw})
 }
 
 func lookSingly(ctx context.Context, tx *sqldb.Tx, e Entry) (Entry, error) {
@@ -193,9 +193,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Unlock(t, db)
 	sqldbtest.Empty(t, url)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	if err := statedBefore(ctx, db, dice); err != nil {
@@ -210,7 +208,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 // other; and the comparison notices a batch that is not taken in its order, one of which a message is dropped, and one in
 // which the second does not see the first.
 func TestTogetherAsOneByOne(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		asTheyAre := together(func(all []*arrival) []*arrival { return all })
 		noticed, mixes := map[string]int{}, uint64(25)
 		if sqldb.File(url) == "" {
@@ -253,7 +251,7 @@ func tells(a *arrival, e Entry) bool {
 // TestALateNoticeSentAgain: a payment of Saturday stands on Monday's statement; its notice comes after that, and comes again
 // in other bytes, alone and together with itself. It is one payment.
 func TestALateNoticeSentAgain(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		db := sqldbtest.Open(t, url, func() time.Time { return batchNow })
 		e := Entry{Bank: "lcyh", ParentAccount: "1", BookingDate: "2026-06-15", Serial: "S", Direction: Credit, SubAccount: "n", Amount: 100, BookedAt: batchDay.Start().Add(9 * time.Hour), ID: 5, FirstSeen: batchNow}

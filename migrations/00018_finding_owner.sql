@@ -4,7 +4,7 @@
 
 ALTER TABLE findings ADD COLUMN owner VARCHAR(80) NOT NULL DEFAULT '';
 
-UPDATE findings SET owner = COALESCE((SELECT e.note FROM events AS e WHERE e.row_id = findings.id AND e.table_name = 'findings' AND e.became = 'OWNER'
+UPDATE findings SET owner = COALESCE((SELECT e.by_whom FROM events AS e WHERE e.row_id = findings.id AND e.table_name = 'findings' AND e.became = 'OWNER'
     ORDER BY e.seq DESC LIMIT 1), '');
 
 CREATE INDEX findings_by_owner ON findings (owner, day, id);

@@ -149,7 +149,7 @@ func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []e
 				return failed, err
 			}
 		}
-		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near})
+		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near, ring: db.ring})
 		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
 			return failed, err
 		}
