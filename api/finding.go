@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,7 +20,7 @@ type FindingPage struct {
 }
 
 func (s *server) getFindings(c *gin.Context) error {
-	q, err := findingQuery(c, "limit", "cursor")
+	q, err := s.findingQuery(c, "limit", "cursor")
 	if err != nil {
 		return err
 	}
@@ -38,11 +39,11 @@ const mostSearched = 64
 const stateTodo = "TODO"
 
 // findingQuery reads which findings are wanted; more names the parameters that are known beside.
-func findingQuery(c *gin.Context, more ...string) (q reconcile.FindingQuery, err error) {
-	if err := onlyParameters(c, append(more, "day", "bank", "code", "state", "department", "search")...); err != nil {
+func (s *server) findingQuery(c *gin.Context, more ...string) (q reconcile.FindingQuery, err error) {
+	if err := onlyParameters(c, append(more, "day", "bank", "code", "state", "department", "owner", "age", "search")...); err != nil {
 		return q, err
 	}
-	q = reconcile.FindingQuery{Bank: c.Query("bank"), Code: reconcile.Code(c.Query("code")), State: c.Query("state"), Department: c.Query("department"),
+	q = reconcile.FindingQuery{Bank: c.Query("bank"), Code: reconcile.Code(c.Query("code")), State: c.Query("state"), Department: c.Query("department"), Owner: c.Query("owner"),
 		Search: strings.TrimSpace(c.Query("search"))}
 	if q.Day, err = dayIf(c, "day"); err != nil {
 		return q, err
@@ -57,6 +58,15 @@ func findingQuery(c *gin.Context, more ...string) (q reconcile.FindingQuery, err
 		return q, badParameter("state", "state_unknown", "state 应为 TODO、OPEN、EXPLAINED、SETTLED 或 CLEARED")
 	case utf8.RuneCountInString(q.Search) > mostSearched:
 		return q, badParameter("search", "text_too_long", "查找内容最多 64 个字符")
+	}
+	if age := c.Query("age"); age != "" {
+		band := slices.IndexFunc(reconcile.Ages[:], func(a reconcile.Age) bool { return a.Code == age })
+		if band < 0 {
+			return q, badParameter("age", "age_unknown", "age 应为 T1、T3、T7 或 OVER")
+		}
+		if q.Since, q.Until, err = s.Reconcile.DaysOfAge(c.Request.Context(), band); err != nil {
+			return q, err
+		}
 	}
 	q.After = c.Query("cursor")
 	q.Limit, err = limit(c)
@@ -80,7 +90,7 @@ func countsOf(codes []reconcile.CodeCount) FindingCounts {
 }
 
 func (s *server) getFindingCounts(c *gin.Context) error {
-	q, err := findingQuery(c)
+	q, err := s.findingQuery(c)
 	if err != nil {
 		return err
 	}
@@ -160,7 +170,7 @@ func (s *server) workOnFinding(c *gin.Context, seen int64) error {
 
 // moveFindings does one act on all findings of a query, whose count and total the caller has seen.
 func (s *server) moveFindings(c *gin.Context) error {
-	q, err := findingQuery(c)
+	q, err := s.findingQuery(c)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ func TestJourneyMisremitted(t *testing.T) {
 	s.sees("main", "汇错子账号")
 	s.sound("overview")
 	s.open("/findings")
+	s.sees(".reasons", "汇错子账号") // counted after the rows are there
+	s.sound("queue")
 	s.press("/")
 	s.fill("input[type=search]:focus", payerName(1))
 	s.press(kb.Enter)

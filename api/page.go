@@ -193,6 +193,9 @@ func (s *server) pageRoutes(readers []Role) []Route {
 		s.doorPages(),
 		s.findingPages(readers),
 		s.refundPages(readers),
+		s.keepPages(readers),
+		s.linePages(readers),
+		s.bookPages(readers),
 		s.incidentPages(append(slices.Clone(readers), people.ITOperator)),
 		[]Route{
 			{"GET", "/numbers", poolWatchers(), s.pageNumbers, "", 0, awhile},

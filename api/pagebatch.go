@@ -36,7 +36,7 @@ func (s *server) pageBatches(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	drafts, more, err := s.Refund.Lines(ctx, eyes, refund.LineQuery{State: refund.Draft, Loose: true, Limit: maxLimit})
+	drafts, more, err := s.Refund.Lines(ctx, eyes, refund.LineQuery{State: refund.Draft, Loose: true, Channel: refund.ByBank, Limit: maxLimit})
 	if err != nil {
 		return err
 	}

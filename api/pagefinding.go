@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 
@@ -19,8 +18,10 @@ import (
 type findingQueue struct {
 	Query   url.Values
 	Asked   reconcile.FindingQuery
-	Counts  FindingCounts // of the chosen filters, but for the reason
-	Chosen  FindingCounts // of all of them
+	Age     string
+	Ages    []reconcile.Age
+	Mine    string // whose own work may be asked for
+	Counts  *reasonCounts
 	Rows    []queueRow
 	Next    string
 	Banks   []bankChoice
@@ -28,13 +29,21 @@ type findingQueue struct {
 	Open    *findingDrawer
 }
 
+// reasonCounts are the cards by reason. Counting reads every finding that the filters find, so that it is asked for beside the rows,
+// and after every act.
+type reasonCounts struct {
+	Query  url.Values
+	Code   reconcile.Code
+	All    FindingCounts // of the chosen filters, but for the reason
+	Chosen FindingCounts // of all of them
+}
+
 type bankChoice struct{ Code, Name string }
 
 // queueRow is a finding in the queue.
 type queueRow struct {
 	reconcile.FindingRow
-	Age   int
-	Owner string
+	Age int
 }
 
 // findingDrawer is a finding beside the queue, with what may be done about it.
@@ -49,14 +58,15 @@ type findingDrawer struct {
 type findingChoice struct{ Act, Name, Key string }
 
 // findingParameters are what the page knows beside the filters.
-var findingParameters = []string{"cursor", "limit", "open"}
+var findingParameters = []string{"cursor", "limit", "open", "counts"}
 
-// pageFindings shows the queue: without a filter, what is still to do. With open it shows that finding beside.
+// pageFindings shows the queue: without a filter, what is still to do. With open it shows that finding beside, with counts the cards
+// by reason.
 func (s *server) pageFindings(c *gin.Context) error {
 	if c.Request.URL.RawQuery == "" {
 		c.Request.URL.RawQuery = "state=" + stateTodo
 	}
-	q, err := findingQuery(c, findingParameters...)
+	q, err := s.findingQuery(c, findingParameters...)
 	if err != nil {
 		return err
 	}
@@ -64,7 +74,7 @@ func (s *server) pageFindings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	b := findingQueue{Query: c.Request.URL.Query(), Asked: q}
+	b := findingQueue{Query: c.Request.URL.Query(), Asked: q, Age: c.Query("age"), Ages: reconcile.Ages[:], Mine: s.caller(c).Name}
 	if open != 0 {
 		if b.Open, err = s.drawer(c, open, b.Query); err != nil {
 			return err
@@ -73,37 +83,46 @@ func (s *server) pageFindings(c *gin.Context) error {
 			return s.show(c, "findings", "drawer", view{Body: b.Open})
 		}
 	}
+	if c.Query("counts") != "" {
+		if b.Counts, err = s.countReasons(c, q); err != nil {
+			return err
+		}
+		if partial(c) {
+			return s.show(c, "findings", "reasons", view{Body: b.Counts})
+		}
+	}
 	if err := s.fillQueue(c, &b); err != nil {
 		return err
 	}
 	return s.show(c, "findings", "queue", view{Title: "差异处理", Menu: "/findings", Body: b})
 }
 
+func (s *server) countReasons(c *gin.Context, q reconcile.FindingQuery) (*reasonCounts, error) {
+	query := c.Request.URL.Query()
+	query.Del("counts")
+	r := reasonCounts{Query: query, Code: q.Code}
+	q.Code = ""
+	codes, err := s.Reconcile.CountFindings(c.Request.Context(), s.sight(c), q)
+	r.All, r.Chosen = countsOf(codes), countsOf(codes)
+	if r.Code != "" {
+		r.Chosen = countsOf(slices.DeleteFunc(slices.Clone(codes), func(one reconcile.CodeCount) bool { return one.Code != r.Code }))
+	}
+	return &r, err
+}
+
 func (s *server) fillQueue(c *gin.Context, b *findingQueue) error {
-	ctx, eyes := c.Request.Context(), s.sight(c)
-	rows, next, codes, err := s.Reconcile.Queue(ctx, eyes, b.Asked)
+	ctx := c.Request.Context()
+	rows, next, err := s.Reconcile.Findings(ctx, s.sight(c), b.Asked)
 	if err != nil {
 		return err
 	}
 	b.Next = next
-	ids := make([]sqldb.ID, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].ID
-	}
-	owners, err := s.Reconcile.Owners(ctx, ids)
-	if err != nil {
-		return err
-	}
 	age, err := s.Reconcile.Ageing(ctx)
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		b.Rows = append(b.Rows, queueRow{r, age(r.Day), owners[r.ID]})
-	}
-	b.Counts, b.Chosen = countsOf(codes), countsOf(codes)
-	if b.Asked.Code != "" {
-		b.Chosen = countsOf(slices.DeleteFunc(slices.Clone(codes), func(c reconcile.CodeCount) bool { return c.Code != b.Asked.Code }))
+		b.Rows = append(b.Rows, queueRow{r, age(r.Day)})
 	}
 	b.Banks = s.bankChoices()
 	b.Offices, err = s.offices(ctx)
@@ -159,7 +178,7 @@ var doneNames = map[string]string{"confirm": "已确认", "explain": "已说明"
 
 // actOnFinding takes a form of the drawer, and shows the drawer again.
 func (s *server) actOnFinding(c *gin.Context) error {
-	if _, err := findingQuery(c, findingParameters...); err != nil {
+	if _, err := s.findingQuery(c, findingParameters...); err != nil {
 		return err
 	}
 	id, by, f, err := s.formOnOne(c, "version")
@@ -192,7 +211,7 @@ var findingColumns = []sheet.Column{
 	{Title: "日期", Kind: sheet.Day, Width: 12}, {Title: "银行", Width: 18}, {Title: "母账户", Kind: sheet.Number, Width: 24}, {Title: "原因", Width: 18}, {Title: "全部原因", Width: 28},
 	{Title: "银行流水号", Kind: sheet.Number, Width: 24}, {Title: "子账号", Kind: sheet.Number, Width: 26}, {Title: "记账时间", Width: 20}, {Title: "金额（元）", Kind: sheet.Money, Width: 16},
 	{Title: "付款人", Width: 34}, {Title: "标段编号", Kind: sheet.Number, Width: 22}, {Title: "投标人", Width: 34}, {Title: "疑为标段", Kind: sheet.Number, Width: 22}, {Title: "疑为投标人", Width: 34},
-	{Title: "责任科室", Width: 14}, {Title: "状态", Width: 10}, {Title: "说明", Width: 40},
+	{Title: "责任科室", Width: 14}, {Title: "经办人", Width: 14}, {Title: "状态", Width: 10}, {Title: "说明", Width: 40},
 }
 
 // mostExported is how many rows a workbook takes: what a spreadsheet still opens at ease.
@@ -200,7 +219,7 @@ const mostExported = 50_000
 
 // exportFindings gives what the filters find as a workbook.
 func (s *server) exportFindings(c *gin.Context) error {
-	q, err := findingQuery(c, findingParameters...)
+	q, err := s.findingQuery(c, findingParameters...)
 	if err != nil {
 		return err
 	}
@@ -215,19 +234,17 @@ func (s *server) exportFindings(c *gin.Context) error {
 			book.Add(s.findingCells(&page[i])...)
 		}
 		if rows += len(page); rows > mostExported {
-			return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
+			return tooManyRows()
 		}
 		if q.After = next; next == "" {
 			break
 		}
 	}
-	file, err := book.File(s.filterLines(q))
-	if err != nil {
-		return err
-	}
-	attach(c, "findings.xlsx", "差异-"+string(s.today())+".xlsx")
-	c.Data(http.StatusOK, xlsxType, file)
-	return nil
+	return giveBook(c, book, s.filterLines(q), "findings.xlsx", "差异-"+string(s.today())+".xlsx")
+}
+
+func tooManyRows() error {
+	return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
 }
 
 func (s *server) findingCells(r *reconcile.FindingRow) []any {
@@ -243,7 +260,14 @@ func (s *server) findingCells(r *reconcile.FindingRow) []any {
 		booked = deposit.Wall(*r.BookedAt)
 	}
 	return []any{string(r.Day), s.bankName(r.Bank), r.ParentAccount, r.Code.Name(), reasons, r.Serial, r.SubAccount, booked, r.Amount, r.Payer, r.Lot, r.Bidder,
-		r.SuggestedLot, r.SuggestedBidder, r.Department, reconcile.StateName[r.State], r.Detail}
+		r.SuggestedLot, r.SuggestedBidder, r.Department, r.Owner, reconcile.StateName[r.State], r.Detail}
+}
+
+func ownerName(owner string) string {
+	if owner == reconcile.Nobody {
+		return "未认领"
+	}
+	return owner
 }
 
 // filterLines say what a workbook was asked for.
@@ -252,6 +276,6 @@ func (s *server) filterLines(q reconcile.FindingQuery) [][2]string {
 	if q.Todo {
 		state = "待处理、已说明"
 	}
-	return [][2]string{{"日期", string(q.Day)}, {"银行", s.bankName(q.Bank)}, {"原因", q.Code.Name()}, {"状态", state}, {"责任科室", q.Department}, {"查找", q.Search},
-		{"导出时间", deposit.Wall(s.DB.Now())}}
+	return [][2]string{{"日期", string(q.Day)}, {"银行", s.bankName(q.Bank)}, {"原因", q.Code.Name()}, {"状态", state}, {"责任科室", q.Department}, {"经办人", ownerName(q.Owner)}, {"日期自", string(q.Since)}, {"日期至", string(q.Until)}, {"查找", q.Search},
+		s.madeAt()}
 }

@@ -24,11 +24,11 @@ type findingBulk struct {
 const bulkShown = 20
 
 // bulkActs are the acts that are done on many at once.
-var bulkActs = []findingChoice{{"confirm", "确认", ""}, {"explain", "说明", ""}, {"settle", "办结", ""}}
+var bulkActs = []findingChoice{{"confirm", "确认", ""}, {"explain", "说明", ""}, {"settle", "办结", ""}, {"reopen", "撤销（恢复为待处理）", ""}}
 
 // bulkQuery is what an act on many is done on: the findings that were ticked, or else all that the filters find.
-func bulkQuery(c *gin.Context) (q reconcile.FindingQuery, err error) {
-	if q, err = findingQuery(c, "id", "cursor", "limit", "open"); err != nil {
+func (s *server) bulkQuery(c *gin.Context) (q reconcile.FindingQuery, err error) {
+	if q, err = s.findingQuery(c, "id", "cursor", "limit", "open"); err != nil {
 		return q, err
 	}
 	q.After = ""
@@ -38,7 +38,7 @@ func bulkQuery(c *gin.Context) (q reconcile.FindingQuery, err error) {
 
 // previewBulk shows what an act would be done on.
 func (s *server) previewBulk(c *gin.Context) error {
-	q, err := bulkQuery(c)
+	q, err := s.bulkQuery(c)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (s *server) previewBulk(c *gin.Context) error {
 
 // chooseBulk goes on from the ticks of the queue to the preview, whose address then names them.
 func (s *server) chooseBulk(c *gin.Context) error {
-	if _, err := findingQuery(c, findingParameters...); err != nil {
+	if _, err := s.findingQuery(c, findingParameters...); err != nil {
 		return err
 	}
 	if err := c.Request.ParseForm(); err != nil {
@@ -87,7 +87,7 @@ func tickedIDs(texts []string) (all []sqldb.ID, err error) {
 
 // actInBulk does the act on what the preview showed.
 func (s *server) actInBulk(c *gin.Context) error {
-	q, err := bulkQuery(c)
+	q, err := s.bulkQuery(c)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *server) actInBulk(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	sweep := reconcile.Sweep{Query: q, Act: f.act([]string{"confirm", "explain", "settle"}), Note: f.text("note", mostNote), Count: f.number("count"), Total: f.balance("total")}
+	sweep := reconcile.Sweep{Query: q, Act: f.act([]string{"confirm", "explain", "settle", "reopen"}), Note: f.text("note", mostNote), Count: f.number("count"), Total: f.balance("total")}
 	f.done()
 	if err := f.err(); err != nil {
 		return err

@@ -11,7 +11,8 @@ import (
 )
 
 // formOf reads what a page's form sends as if it were the body of the JSON twin, so that both are checked by the same words:
-// what is left empty is absent, line breaks are blanks, and the fields named are numbers.
+// what is left empty is absent, line breaks are blanks, the fields named are numbers, and
+// an amount may be written with commas.
 func formOf(c *gin.Context, numbers ...string) (*form, error) {
 	if err := c.Request.ParseForm(); err != nil {
 		return nil, err
@@ -21,6 +22,8 @@ func formOf(c *gin.Context, numbers ...string) (*form, error) {
 		value := strings.Join(strings.Fields(values[0]), " ")
 		switch {
 		case value == "":
+		case name == "amount":
+			f.fields[name] = strings.ReplaceAll(value, ",", "")
 		case slices.Contains(numbers, name):
 			f.fields[name] = json.Number(strings.ReplaceAll(value, ",", ""))
 		default:

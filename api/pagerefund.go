@@ -128,13 +128,19 @@ type duePage struct {
 // weeksAhead is how many weeks the calendar shows.
 const weeksAhead = 5
 
+// dueWeeks are the first and the last day of the calendar.
+func (s *server) dueWeeks() (monday, last deposit.Day) {
+	today := s.today()
+	monday = today.Add(-(int(today.Start().Weekday()) + 6) % 7)
+	return monday, monday.Add(7*weeksAhead - 1)
+}
+
 func (s *server) pageDue(c *gin.Context) error {
 	if err := onlyParameters(c, "department"); err != nil {
 		return err
 	}
 	today := s.today()
-	monday := today.Add(-(int(today.Start().Weekday()) + 6) % 7)
-	last := monday.Add(7*weeksAhead - 1)
+	monday, last := s.dueWeeks()
 	o, err := s.Refund.DueWithin(c.Request.Context(), s.sight(c), c.Query("department"), today.DaysTo(last))
 	if err != nil {
 		return err

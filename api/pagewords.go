@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -32,26 +34,28 @@ func (s *server) words() template.FuncMap {
 		"states": func() []string {
 			return []string{reconcile.Open, reconcile.Explained, reconcile.Settled, reconcile.Cleared}
 		},
-		"came":     func(source string) string { return sourceNames[source] },
-		"colour":   platform.PoolColour.Chinese,
-		"join":     strings.Join,
-		"step":     stepName,
-		"coded":    func(text string) string { return coded().Replace(text) },
-		"left":     daysLeft,
-		"tone":     func(state refund.State) string { return tones[state] },
-		"weekdays": func() []string { return []string{"周一", "周二", "周三", "周四", "周五", "周六", "周日"} },
-		"kind":     func(kind string) string { return messageKinds[kind] },
-		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
-		"but":      butWith,
-		"offices":  officeNames,
-		"table":    auditTable,
-		"happened": auditWord,
-		"place":    s.placeOf,
-		"role":     Role.Chinese,
-		"account":  func(state string) string { return people.StateName[state] },
-		"took":     tookText,
-		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
-		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"came":        func(source string) string { return sourceNames[source] },
+		"colour":      platform.PoolColour.Chinese,
+		"join":        strings.Join,
+		"step":        stepName,
+		"coded":       func(text string) string { return coded().Replace(text) },
+		"left":        daysLeft,
+		"refundstate": func(state string) string { return cmp.Or(refund.State(state).Chinese(), state) },
+		"tone":        func(state refund.State) string { return tones[state] },
+		"weekdays":    func() []string { return []string{"周一", "周二", "周三", "周四", "周五", "周六", "周日"} },
+		"kind":        func(kind string) string { return messageKinds[kind] },
+		"outcome":     func(o bank.Outcome) string { return messageOutcomes[o] },
+		"but":         butWith,
+		"without":     func(q url.Values, name string) url.Values { q = maps.Clone(q); q.Del(name); return q },
+		"count":       func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
+		"percent":     func(part, whole int64) int64 { return 100 * part / max(1, whole) },
+		"offices":     officeNames,
+		"took":        tookText,
+		"table":       auditTable,
+		"happened":    auditWord,
+		"place":       s.placeOf,
+		"role":        Role.Chinese,
+		"account":     func(state string) string { return people.StateName[state] },
 		"department": func(name string) string {
 			if name == "" {
 				return "未定"

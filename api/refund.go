@@ -208,19 +208,9 @@ func (s *server) moveRefund(c *gin.Context, seen int64) error {
 	if err != nil {
 		return err
 	}
-	act, note := f.act(refundActs), strings.TrimSpace(f.text("note", mostNote))
-	entry := f.idIf("entry")
-	if act != "return" && entry != 0 {
-		f.fault(false, "entry", "field_unexpected", "entry 只用于 return（退汇的入账）")
-	}
-	f.done()
-	if err := f.err(); err != nil {
+	if err := s.actOn(c.Request.Context(), by, id, seen, f); err != nil {
 		return err
 	}
-	if err := s.actOn(c.Request.Context(), by, id, seen, act, note, entry); err != nil {
-		return err
-	}
-	s.Judge() // a credit that came back is judged anew
 	story, err := s.Refund.Story(c.Request.Context(), s.sight(c), id)
 	if err != nil {
 		return err
@@ -230,18 +220,30 @@ func (s *server) moveRefund(c *gin.Context, seen int64) error {
 	return nil
 }
 
-func (s *server) actOn(ctx context.Context, by string, id sqldb.ID, version int64, act, note string, entry sqldb.ID) (err error) {
-	switch act {
-	case "disprove":
+// actOn reads a person's word on one refund and takes it.
+func (s *server) actOn(ctx context.Context, by string, id sqldb.ID, version int64, f *form) error {
+	act, note, entry := f.act(refundActs), strings.TrimSpace(f.text("note", mostNote)), f.idIf("entry")
+	if act != "return" && entry != 0 {
+		f.fault(false, "entry", "field_unexpected", "entry 只用于 return（退汇的入账）")
+	}
+	f.done()
+	err := f.err()
+	switch {
+	case err != nil:
+		return err
+	case act == "disprove":
 		_, err = s.Refund.Disprove(ctx, by, id, version, note)
-	case "vouch":
+	case act == "vouch":
 		_, err = s.Refund.Vouch(ctx, by, id, version, note)
-	case "confirm_hand":
+	case act == "confirm_hand":
 		_, err = s.Refund.ConfirmHandPayment(ctx, by, id, version, note)
-	case "return":
+	case act == "return":
 		err = s.Refund.ConfirmReturn(ctx, by, id, version, entry, note)
-	case "cancel":
+	case act == "cancel":
 		err = s.Refund.CancelDraft(ctx, by, id, version, note)
+	}
+	if err == nil {
+		s.Judge() // a credit that came back is judged anew
 	}
 	return err
 }

@@ -60,19 +60,24 @@ func (s *server) postFreeze(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	code, parent, reason := f.textIf("bank", mostBank), f.textIf("parent_account", mostSub), f.text("reason", mostNote)
-	f.done()
-	if err := f.err(); err != nil {
-		return err
-	}
-	if err := s.checkAccount(code, parent); err != nil {
-		return err
-	}
-	frozen, err := s.Platform.Stop(c.Request.Context(), by, code, parent, reason)
+	frozen, err := s.stop(c, by, f)
 	if err != nil {
 		return err
 	}
 	return s.answerFreeze(c, http.StatusCreated, frozen)
+}
+
+// stop reads what is to be stopped, and stops it.
+func (s *server) stop(c *gin.Context, by string, f *form) (platform.Freeze, error) {
+	code, parent, reason := f.textIf("bank", mostBank), f.textIf("parent_account", mostSub), f.text("reason", mostNote)
+	f.done()
+	if err := f.err(); err != nil {
+		return platform.Freeze{}, err
+	}
+	if err := s.checkAccount(code, parent); err != nil {
+		return platform.Freeze{}, err
+	}
+	return s.Platform.Stop(c.Request.Context(), by, code, parent, reason)
 }
 
 func (s *server) getFreezes(c *gin.Context) error {

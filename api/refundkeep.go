@@ -48,13 +48,7 @@ func (s *server) postDisposition(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := refund.DispositionOrder{Eyes: s.sight(c), EntryID: f.id("credit"), Kind: refund.DispositionKind(f.text("kind", mostNumber)), Amount: f.yuanIf("amount"), Purpose: f.textIf("purpose", mostNumber),
-		Document: f.text("document", mostNumber), Reason: f.textIf("reason", mostNote)}
-	f.done()
-	if err := f.err(); err != nil {
-		return err
-	}
-	x, err := s.Refund.Dispose(c.Request.Context(), by, order)
+	x, err := s.dispose(c, by, f)
 	if err != nil {
 		return err
 	}
@@ -62,21 +56,43 @@ func (s *server) postDisposition(c *gin.Context) error {
 	return nil
 }
 
+// dispose reads an order to keep money here and gives it.
+func (s *server) dispose(c *gin.Context, by string, f *form) (refund.Disposition, error) {
+	order := refund.DispositionOrder{Eyes: s.sight(c), EntryID: f.id("credit"), Kind: refund.DispositionKind(f.text("kind", mostNumber)), Amount: f.yuanIf("amount"), Purpose: f.textIf("purpose", mostNumber),
+		Document: f.text("document", mostNumber), Reason: f.textIf("reason", mostNote)}
+	f.done()
+	if err := f.err(); err != nil {
+		return refund.Disposition{}, err
+	}
+	return s.Refund.Dispose(c.Request.Context(), by, order)
+}
+
 func (s *server) getDispositions(c *gin.Context) error {
-	q, err := keepQuery(c, dispositionStates)
+	page, err := s.dispositionPage(c)
 	if err != nil {
 		return err
-	}
-	rows, next, err := s.Refund.DispositionPage(c.Request.Context(), s.sight(c), q)
-	if err != nil {
-		return err
-	}
-	page := DispositionPage{Dispositions: make([]Disposition, len(rows)), Next: next}
-	for i := range rows {
-		page.Dispositions[i] = dispositionOf(&rows[i])
 	}
 	c.JSON(http.StatusOK, page)
 	return nil
+}
+
+// dispositionPage is the page of dispositions that is asked for.
+func (s *server) dispositionPage(c *gin.Context) (page DispositionPage, err error) {
+	q, err := keepQuery(c, dispositionStates)
+	if err != nil {
+		return page, err
+	}
+	rows, next, err := s.Refund.DispositionPage(c.Request.Context(), s.sight(c), q)
+	page = DispositionPage{Dispositions: dispositionsOf(rows), Next: next}
+	return page, err
+}
+
+func dispositionsOf(rows []refund.Disposition) []Disposition {
+	told := make([]Disposition, len(rows))
+	for i := range rows {
+		told[i] = dispositionOf(&rows[i])
+	}
+	return told
 }
 
 // keepQuery asks for what concerns a credit, or stands in a state.
@@ -95,17 +111,29 @@ func keepQuery(c *gin.Context, states map[string]string) (q refund.KeepQuery, er
 	return q, err
 }
 
+// What people do with a disposition, and with a payee change.
+var (
+	dispositionActs = []string{"approve", "refuse", "lift"}
+	changeActs      = []string{"review", "approve", "confirm", "refuse"}
+)
+
+// moveOf reads a step and the opinion on it.
+func moveOf(f *form, id sqldb.ID, seen int64, acts []string) (refund.Move, error) {
+	m := refund.Move{ID: id, Version: seen, Act: f.act(acts), Note: strings.TrimSpace(f.text("note", mostNote))}
+	f.done()
+	return m, f.err()
+}
+
 func (s *server) moveDisposition(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
 		return err
 	}
-	act, note := f.act([]string{"approve", "refuse", "lift"}), strings.TrimSpace(f.text("note", mostNote))
-	f.done()
-	if err := f.err(); err != nil {
+	m, err := moveOf(f, id, seen, dispositionActs)
+	if err != nil {
 		return err
 	}
-	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
+	x, err := s.Refund.MoveDisposition(c.Request.Context(), by, s.sight(c), m)
 	if err != nil {
 		return err
 	}
@@ -152,13 +180,7 @@ func (s *server) postChange(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	order := refund.ChangeOrder{Eyes: s.sight(c), EntryID: f.id("credit"), PayeeName: f.text("payee_name", mostName), PayeeAccount: f.text("payee_account", mostNumber), PayeeBank: f.textIf("payee_bank", mostName),
-		PayeeBankCode: f.textIf("payee_bank_code", mostBankCode), Evidence: f.text("evidence", mostNote), EvidenceSHA256: f.textIf("evidence_sha256", mostNumber)}
-	f.done()
-	if err := f.err(); err != nil {
-		return err
-	}
-	p, err := s.Refund.ProposeChange(c.Request.Context(), by, order)
+	p, err := s.proposeChange(c, by, f)
 	if err != nil {
 		return err
 	}
@@ -166,21 +188,42 @@ func (s *server) postChange(c *gin.Context) error {
 	return nil
 }
 
+// proposeChange reads a changed payee and enters it.
+func (s *server) proposeChange(c *gin.Context, by string, f *form) (refund.PayeeChange, error) {
+	order := refund.ChangeOrder{Eyes: s.sight(c), EntryID: f.id("credit"), PayeeName: f.text("payee_name", mostName), PayeeAccount: f.text("payee_account", mostNumber), PayeeBank: f.textIf("payee_bank", mostName),
+		PayeeBankCode: f.textIf("payee_bank_code", mostBankCode), Evidence: f.text("evidence", mostNote), EvidenceSHA256: f.textIf("evidence_sha256", mostNumber)}
+	f.done()
+	if err := f.err(); err != nil {
+		return refund.PayeeChange{}, err
+	}
+	return s.Refund.ProposeChange(c.Request.Context(), by, order)
+}
+
 func (s *server) getChanges(c *gin.Context) error {
-	q, err := keepQuery(c, refund.ChangeStates)
+	page, err := s.changePage(c)
 	if err != nil {
 		return err
-	}
-	rows, next, err := s.Refund.ChangePage(c.Request.Context(), s.sight(c), q)
-	if err != nil {
-		return err
-	}
-	page := PayeeChangePage{Changes: make([]PayeeChange, len(rows)), Next: next}
-	for i := range rows {
-		page.Changes[i] = changeOf(&rows[i])
 	}
 	c.JSON(http.StatusOK, page)
 	return nil
+}
+
+// changePage is the page of payee changes that is asked for.
+func (s *server) changePage(c *gin.Context) (page PayeeChangePage, err error) {
+	q, err := keepQuery(c, refund.ChangeStates)
+	if err != nil {
+		return page, err
+	}
+	rows, next, err := s.Refund.ChangePage(c.Request.Context(), s.sight(c), q)
+	return PayeeChangePage{Changes: changesOf(rows), Next: next}, err
+}
+
+func changesOf(rows []refund.PayeeChange) []PayeeChange {
+	told := make([]PayeeChange, len(rows))
+	for i := range rows {
+		told[i] = changeOf(&rows[i])
+	}
+	return told
 }
 
 func (s *server) moveChange(c *gin.Context, seen int64) error {
@@ -188,12 +231,11 @@ func (s *server) moveChange(c *gin.Context, seen int64) error {
 	if err != nil {
 		return err
 	}
-	act, note := f.act([]string{"review", "approve", "confirm", "refuse"}), strings.TrimSpace(f.text("note", mostNote))
-	f.done()
-	if err := f.err(); err != nil {
+	m, err := moveOf(f, id, seen, changeActs)
+	if err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), refund.Move{ID: id, Version: seen, Act: act, Note: note})
+	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), m)
 	if err != nil {
 		return err
 	}

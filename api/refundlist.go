@@ -327,22 +327,27 @@ func (s *server) postHandPayment(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	done, faults, err := s.enterHandPayment(c, by, f)
+	if err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return s.refuseList(c, faults, 0, nil)
+	}
+	return s.answerList(c, &refund.ListOrder{}, &done, nil)
+}
+
+// enterHandPayment reads such a payment and enters it, unless something is wrong with it.
+func (s *server) enterHandPayment(c *gin.Context, by string, f *form) (done refund.Submission, faults []ListFault, err error) {
 	p := refund.HandPayment{Order: s.orderOf(f), Eyes: s.sight(c), Department: f.text("department", mostNumber), Reference: f.text("reference", mostNumber), BankSerial: f.text("payment_serial", mostNumber),
 		Note: strings.TrimSpace(f.text("note", mostNote))}
 	f.done()
 	if err := f.err(); err != nil {
-		return err
+		return done, nil, err
 	}
-	done, err := s.Refund.EnterHandPayment(c.Request.Context(), by, p)
-	if err != nil {
-		return err
+	done, err = s.Refund.EnterHandPayment(c.Request.Context(), by, p)
+	for _, fault := range done.Faults {
+		faults = append(faults, faultOf(fault))
 	}
-	if len(done.Faults) > 0 {
-		faults := make([]ListFault, len(done.Faults))
-		for i, fault := range done.Faults {
-			faults[i] = faultOf(fault)
-		}
-		return s.refuseList(c, faults, 0, nil)
-	}
-	return s.answerList(c, &refund.ListOrder{}, &done, nil)
+	return done, faults, err
 }

@@ -16,6 +16,16 @@ type RevealedAccount struct {
 	Account string `json:"account"`
 }
 
+// reasonOf reads why somebody wants to see a whole number.
+func reasonOf(f *form) (string, error) {
+	reason := strings.TrimSpace(f.text("reason", mostNote))
+	if reason == "" {
+		f.fault(false, "reason", "reason_required", "请写明查看完整账号的事由，将记入审计日志")
+	}
+	f.done()
+	return reason, f.err()
+}
+
 // reveal makes a handler that tells one person a whole account number. It is a POST: it writes in the audit trail who read
 // which number and why, and a link that somebody follows must not do so.
 func (s *server) reveal(tell func(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (deposit.Account, error)) func(*gin.Context) error {
@@ -24,12 +34,8 @@ func (s *server) reveal(tell func(ctx context.Context, by string, eyes deposit.S
 		if err != nil {
 			return err
 		}
-		reason := strings.TrimSpace(f.text("reason", mostNote))
-		if reason == "" {
-			f.fault(false, "reason", "reason_required", "请写明查看完整账号的事由，将记入审计日志")
-		}
-		f.done()
-		if err := f.err(); err != nil {
+		reason, err := reasonOf(f)
+		if err != nil {
 			return err
 		}
 		account, err := tell(c.Request.Context(), by, s.sight(c), id, reason)

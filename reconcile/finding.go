@@ -73,12 +73,13 @@ type Finding struct {
 	State         string
 	Version       int64
 	FoundAt       time.Time
+	Owner         string // who sees to it; "" where nobody has taken it
 }
 
-var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, sealed, state, version, found_at",
+var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, sealed, state, version, found_at, owner",
 	func(f *Finding) []any {
 		return []any{&f.ID, &f.Kind, &f.Subject, &f.Code, &f.Reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.LotID, &f.BidID, &f.SuggestedBid,
-			&f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt)}
+			&f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt), &f.Owner}
 	})
 
 // sealedDetail is the column findings.sealed, as a field of a query; the finding's ID has to stand before it.

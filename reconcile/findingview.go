@@ -15,7 +15,6 @@ import (
 type FindingView struct {
 	FindingRow
 	AgeDays    int           `json:"age_days"` // working days since its day
-	Owner      string        `json:"owner"`    // who has taken it; "" where nobody has
 	LotName    string        `json:"lot_name"`
 	Ledger     *Ledger       `json:"ledger,omitempty"` // of the bid whose number was credited, or that owes its deposit
 	Compared   []Compared    `json:"compared"`
@@ -167,14 +166,12 @@ func (d *Desk) viewSteps(ctx context.Context, v *FindingView) error {
 	for _, e := range events {
 		step := FindingStep{EventView{e.At, e.By, e.Was, e.Became, e.Note}, stepKind(e)}
 		v.History = append(v.History, step)
-		switch step.Kind {
-		case StepOwner:
-			v.Owner = e.Note
-		case StepMoved:
-			v.UndoUntil = nil
-			if night := deposit.DayOf(e.At).Add(1).Start(); (e.Became == Explained || e.Became == Settled) && d.db.Now().Before(night) {
-				v.UndoUntil = &night
-			}
+		if step.Kind != StepMoved {
+			continue
+		}
+		v.UndoUntil = nil
+		if night := deposit.DayOf(e.At).Add(1).Start(); (e.Became == Explained || e.Became == Settled) && d.db.Now().Before(night) {
+			v.UndoUntil = &night
 		}
 	}
 	return err
@@ -190,21 +187,30 @@ func stepKind(e sqldb.Event) StepKind {
 	return StepChanged
 }
 
-// Owners tells who has taken each of the findings; those that nobody has are not in it.
-func (d *Desk) Owners(ctx context.Context, ids []sqldb.ID) (map[sqldb.ID]string, error) {
-	owners := map[sqldb.ID]string{}
-	err := sqldb.Chunks(ids, func(in string, args []any) error {
-		events, err := sqldb.Events.All(ctx, d.db, "WHERE table_name = 'findings' AND became = 'OWNER' AND row_id IN "+in+" ORDER BY seq", args...)
-		for _, e := range events {
-			owners[e.Row] = e.Note
-		}
-		return err
-	})
-	return owners, err
-}
-
 // Ageing counts the working days from a day to today, by the calendar; today is T+0, and what is older than 60 is 60.
 func (d *Desk) Ageing(ctx context.Context) (func(deposit.Day) int, error) { return d.ageing(ctx) }
+
+// DaysOfAge are the first and the last day of the band of Ages, as Ageing counts; "" where the band has no end on that side.
+func (d *Desk) DaysOfAge(ctx context.Context, band int) (since, until deposit.Day, err error) {
+	age, err := d.ageing(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	day := deposit.DayOf(d.db.Now())
+	for band > 0 && age(day) <= Ages[band-1].Most {
+		day = day.Add(-1)
+	}
+	if band > 0 {
+		until = day
+	}
+	if band == len(Ages)-1 {
+		return "", until, nil
+	}
+	for age(day) <= Ages[band].Most {
+		day = day.Add(-1)
+	}
+	return day.Add(1), until, nil
+}
 
 // Workdays says which days are working days, by the calendar; a day of a year that is not published yet is one if it is no weekend.
 func (d *Desk) Workdays(ctx context.Context) (func(deposit.Day) bool, error) {

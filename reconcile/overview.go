@@ -30,12 +30,13 @@ type Backlog struct {
 
 // Age is a band of working days since the day of a finding.
 type Age struct {
+	Code string // in addresses
 	Name string
 	Most int // working days since its day, at most
 }
 
 // Ages are the bands, the youngest first: until the next working day, then T+3, T+7 and beyond.
-var Ages = [...]Age{{"T+1 内", 1}, {"T+3 内", 3}, {"T+7 内", 7}, {"超过 T+7", 1 << 30}}
+var Ages = [...]Age{{"T1", "T+1 内", 1}, {"T3", "T+3 内", 3}, {"T7", "T+7 内", 7}, {"OVER", "超过 T+7", 1 << 30}}
 
 // MonthDay is what was found and booked on a day; of days on which a lot was sealed that still is, nothing was booked to be told.
 type MonthDay struct {

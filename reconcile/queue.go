@@ -15,16 +15,22 @@ import (
 // FindingQuery says which findings are wanted; an empty field wants all.
 type FindingQuery struct {
 	Day        deposit.Day
+	Since      deposit.Day
+	Until      deposit.Day
 	Bank       string
 	Code       Code
 	State      string
 	Todo       bool // those that somebody still has to see to: open or explained
 	Department string
+	Owner      string     // who has taken it; Nobody: those that nobody has
 	Search     string     // part of a number, lot or serial, an amount, or the whole name of a payer or bidder, which are stored sealed
 	IDs        []sqldb.ID // these alone; at most mostChosen
 	After      string     // the cursor that the page before gave
 	Limit      int        // at most mostFindings
 }
+
+// Nobody is the owner of what nobody has taken.
+const Nobody = "-"
 
 // mostFindings is how many findings a page holds at most, mostChosen how many may be named one by one.
 const (
@@ -41,11 +47,15 @@ func (q *FindingQuery) where() (text string, args []any) {
 		}
 	}
 	only(q.Day != "", "f.day = ?", string(q.Day))
+	only(q.Since != "", "f.day >= ?", string(q.Since))
+	only(q.Until != "", "f.day <= ?", string(q.Until))
 	only(q.Bank != "", "f.bank = ?", q.Bank)
 	only(q.Code != "", "f.code = ?", string(q.Code))
 	only(q.State != "", "f.state = ?", q.State)
 	only(q.Todo, "f.state NOT IN ('SETTLED','CLEARED')") // said so, the order of the days is read and not sorted for: what is to do is of late
 	only(q.Department != "", "f.department = ?", q.Department)
+	only(q.Owner == Nobody, "f.owner = ''")
+	only(q.Owner != "" && q.Owner != Nobody, "f.owner = ?", q.Owner)
 	if len(q.IDs) > 0 {
 		keys := make([]any, len(q.IDs))
 		for i, id := range q.IDs {
@@ -128,16 +138,6 @@ func (d *Desk) CountFindings(ctx context.Context, eyes deposit.Sight, q FindingQ
 		"SELECT f.code, COUNT(*), COALESCE(SUM(f.amount), 0) FROM findings AS f "+q.joins()+"WHERE "+where+" AND "+seen+" GROUP BY f.code", append(args, more...)...)
 	slices.SortFunc(all, func(a, b CodeCount) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
 	return append([]CodeCount{}, all...), err
-}
-
-// Queue is Findings and, read at the same time, CountFindings of the query without its code.
-func (d *Desk) Queue(ctx context.Context, eyes deposit.Sight, q FindingQuery) (page []FindingRow, next string, counts []CodeCount, err error) {
-	counted := q
-	counted.Code, counted.After = "", ""
-	err = together(
-		func() (err error) { page, next, err = d.Findings(ctx, eyes, q); return err },
-		func() (err error) { counts, err = d.CountFindings(ctx, eyes, counted); return err })
-	return page, next, counts, err
 }
 
 // joins are the tables that counting needs: what is searched for stands in all of them, what may be seen in the entries.

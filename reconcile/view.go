@@ -39,9 +39,10 @@ type FindingRow struct {
 	State           string      `json:"state"`
 	Version         int64       `json:"version"`
 	FoundAt         time.Time   `json:"found_at"`
+	Owner           string      `json:"owner"` // who has taken it; "" where nobody has
 }
 
-const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.sealed, f.state, f.version, f.found_at, " +
+const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.sealed, f.state, f.version, f.found_at, f.owner, " +
 	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), e.sealed, " +
 	"COALESCE(l.number, ''), COALESCE(b.id, 0), b.sealed, COALESCE(sl.number, ''), COALESCE(sb.id, 0), sb.sealed FROM findings AS f " + findingSubjects +
 	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid AND "
@@ -63,7 +64,7 @@ func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where,
 	n := strings.Count(where, "?")
 	args = slices.Concat(before, args[:n:n], after, args[n:])
 	rows, err := sqldb.Select(ctx, r, func(f *row) []any {
-		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
+		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt), &f.Owner,
 			&f.entry.ID, &f.SubAccount, &f.Serial, sqldb.Wall(&f.entry.BookedAt), bank.SealedPayer(&f.entry),
 			&f.Lot, &f.bid.ID, platform.SealedBidder(&f.bid), &f.SuggestedLot, &f.suggested.ID, platform.SealedBidder(&f.suggested)}
 	}, findingText+suggested+" LEFT JOIN lots AS sl ON sl.id = sb.lot_id WHERE "+where+" AND "+seen+" "+tail, args...)
@@ -172,6 +173,20 @@ func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*Cr
 		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
 		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
 	return v, errors.Join(d.viewVerdict(ctx, eyes, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
+}
+
+// CreditsBySerial are a bank's credits of a day with that serial, as far as they may be seen.
+func (d *Desk) CreditsBySerial(ctx context.Context, eyes deposit.Sight, b *bank.Bank, day deposit.Day, serial string) ([]bank.Entry, error) {
+	all, err := bank.CreditsBySerial(ctx, d.db, b, day, []string{serial})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]sqldb.ID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	seen, err := SeenCredits(ctx, d.db, eyes, ids)
+	return slices.DeleteFunc(all, func(e bank.Entry) bool { return !seen[e.ID] }), err
 }
 
 // seenEntry is an entry that may be seen.

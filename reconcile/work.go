@@ -14,15 +14,6 @@ import (
 
 // CommentOn adds a remark to a finding that the person may see.
 func (d *Desk) CommentOn(ctx context.Context, by string, eyes deposit.Sight, m FindingMove) error {
-	return d.noteOn(ctx, by, eyes, m, StepComment)
-}
-
-// Take makes the person the one who sees to a finding.
-func (d *Desk) Take(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID) error {
-	return d.noteOn(ctx, by, eyes, FindingMove{ID: id, Note: by}, StepOwner)
-}
-
-func (d *Desk) noteOn(ctx context.Context, by string, eyes deposit.Sight, m FindingMove, kind StepKind) error {
 	if strings.TrimSpace(m.Note) == "" {
 		return noteRequired()
 	}
@@ -30,7 +21,25 @@ func (d *Desk) noteOn(ctx context.Context, by string, eyes deposit.Sight, m Find
 		if _, err := seenFinding(ctx, tx, eyes, m.ID); err != nil {
 			return err
 		}
-		return tx.Note(ctx, "findings", m.ID, string(kind), m.Note)
+		return tx.Note(ctx, "findings", m.ID, string(StepComment), m.Note)
+	})
+}
+
+// Take makes the person the one who sees to a finding, whoever had it before.
+func (d *Desk) Take(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID) error {
+	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+		f, err := seenFinding(ctx, tx, eyes, id)
+		if err != nil {
+			return err
+		}
+		n, err := tx.Exec(ctx, "UPDATE findings SET owner = ? WHERE id = ? AND owner = ?", by, id, f.Owner)
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return sqldb.ErrStale
+		}
+		return tx.Note(ctx, "findings", id, string(StepOwner), by)
 	})
 }
 

@@ -58,6 +58,7 @@ type LineQuery struct {
 	Loose      bool // in no batch
 	List       sqldb.ID
 	Credit     sqldb.ID
+	Channel    string
 	DueBy      deposit.Day // due on that day at the latest
 	After      string      // the cursor of the page before
 	Limit      int         // at most mostViewed
@@ -99,6 +100,7 @@ func (d *Desk) Lines(ctx context.Context, eyes deposit.Sight, q LineQuery) (page
 	f.only(q.Loose, "batch_id = 0")
 	f.only(q.List != 0, "list_id = ?", q.List)
 	f.only(q.Credit != 0, "entry_id = ?", q.Credit)
+	f.only(q.Channel != "", "channel = ?", q.Channel)
 	f.only(q.DueBy != "", "due_on <> '' AND due_on <= ?", string(q.DueBy))
 	if q.After != "" {
 		due, id, err := readPlace(q.After)

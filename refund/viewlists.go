@@ -3,6 +3,8 @@ package refund
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"depositd/migrations/sqldb"
@@ -214,6 +216,23 @@ func (d *Desk) ChangePage(ctx context.Context, eyes deposit.Sight, q KeepQuery) 
 		return nil, "", err
 	}
 	return onePage(ctx, d.db, changes, f, q.Limit, func(p *PayeeChange) (time.Time, sqldb.ID) { return p.MadeAt, p.ID })
+}
+
+// Keeping is a kind and a purpose for which money can be kept here.
+type Keeping struct {
+	Kind    DispositionKind
+	Purpose string
+	Name    string
+}
+
+// Keepings are all of them, holding first.
+func Keepings() (all []Keeping) {
+	for _, kind := range []DispositionKind{Held, Forfeited, Converted} {
+		for _, purpose := range slices.Sorted(maps.Keys(purposes[kind])) {
+			all = append(all, Keeping{kind, purpose, purposes[kind][purpose]})
+		}
+	}
+	return all
 }
 
 // PurposeName is the Chinese name of what a disposition keeps money for.
