@@ -81,7 +81,7 @@ func newHouse(t *testing.T, url, banks string) *house {
 }
 
 // houseOn is newHouse on a database that is opened in a way of its own.
-func houseOn(t *testing.T, url, banks string, open func(*testing.T, string, func() time.Time) *sqldb.DB) *house {
+func houseOn(t *testing.T, url, banks string, open func(testing.TB, string, func() time.Time) *sqldb.DB) *house {
 	t.Helper()
 	h := &house{t: t, url: url, metrics: prometheus.NewRegistry(), log: &locked{}, now: noon, entered: map[string]entered{}, tokens: map[Role]string{}}
 	h.db = open(t, url, func() time.Time { return h.now })
@@ -89,11 +89,11 @@ func houseOn(t *testing.T, url, banks string, open func(*testing.T, string, func
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,6 +303,7 @@ func (h *house) storageAway() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	sqldbtest.Unlock(h.t, gone)
 	if err := gone.Close(); err != nil {
 		h.t.Fatal(err)
 	}

@@ -93,12 +93,18 @@ func (s *server) incidentsOf(ctx context.Context, all []incident.Incident) ([]In
 	return told, err
 }
 
-func (s *server) answerIncident(c *gin.Context, status int, i incident.Incident) error {
+// incidentTold tells one.
+func (s *server) incidentTold(c *gin.Context, i incident.Incident) (Incident, error) {
 	told, err := s.incidentsOf(c.Request.Context(), []incident.Incident{i})
+	return told[0], err
+}
+
+func (s *server) answerIncident(c *gin.Context, status int, i incident.Incident) error {
+	told, err := s.incidentTold(c, i)
 	if err != nil {
 		return err
 	}
-	c.JSON(status, told[0])
+	c.JSON(status, told)
 	return nil
 }
 
@@ -141,30 +147,36 @@ func (s *server) within(c *gin.Context) []string {
 	return nil
 }
 
-func (s *server) getIncidents(c *gin.Context) error {
-	if err := onlyParameters(c, "scenario", "state", "level", "department", "bank", "code", "source", "open", "drill", "limit", "cursor"); err != nil {
-		return err
+// incidentQuery reads which incidents are asked for.
+func (s *server) incidentQuery(c *gin.Context, also ...string) (q incident.Query, err error) {
+	if err := onlyParameters(c, append(also, "scenario", "state", "level", "department", "bank", "code", "source", "open", "drill", "limit", "cursor")...); err != nil {
+		return q, err
 	}
-	q := incident.Query{Scenario: c.Query("scenario"), State: incident.State(c.Query("state")), Level: c.Query("level"), Department: c.Query("department"), Bank: c.Query("bank"),
+	q = incident.Query{Scenario: c.Query("scenario"), State: incident.State(c.Query("state")), Level: c.Query("level"), Department: c.Query("department"), Bank: c.Query("bank"),
 		Code: c.Query("code"), Source: incident.Source(c.Query("source")), After: c.Query("cursor"), Within: s.within(c)}
 	switch {
 	case q.State != "" && q.State.Chinese() == "":
-		return badParameter("state", "state_unknown", "没有这种状态，见 /v1/openapi.yaml")
+		return q, badParameter("state", "state_unknown", "没有这种状态，见 /v1/openapi.yaml")
 	case q.Source != "" && q.Source.Chinese() == "":
-		return badParameter("source", "source_unknown", "没有这种来源，见 /v1/openapi.yaml")
+		return q, badParameter("source", "source_unknown", "没有这种来源，见 /v1/openapi.yaml")
 	}
-	var err error
 	if q.Open, err = yes(c, "open"); err != nil {
-		return err
+		return q, err
 	}
 	if c.Query("drill") != "" {
 		drill, err := yes(c, "drill")
 		if err != nil {
-			return err
+			return q, err
 		}
 		q.Drill = &drill
 	}
-	if q.Limit, err = limit(c); err != nil {
+	q.Limit, err = limit(c)
+	return q, err
+}
+
+func (s *server) getIncidents(c *gin.Context) error {
+	q, err := s.incidentQuery(c)
+	if err != nil {
 		return err
 	}
 	page, next, err := s.Incident.List(c.Request.Context(), q)
@@ -253,30 +265,25 @@ func paceOf(p incident.Pace) Pace {
 	return Pace{p.Count, int64(p.Median.Seconds()), int64(p.Most.Seconds())}
 }
 
-// getIncidentStatistics tallies by scenario, month and level; of the last twelve months unless told otherwise.
-func (s *server) getIncidentStatistics(c *gin.Context) error {
+// incidentStatistics tallies by scenario, month and level; of the last twelve months unless told otherwise.
+func (s *server) incidentStatistics(c *gin.Context) (told IncidentStatistics, err error) {
 	if err := onlyParameters(c, "from", "to", "scenario"); err != nil {
-		return err
+		return told, err
 	}
-	from, err := dayIf(c, "from")
-	if err != nil {
-		return err
+	if told.From, err = dayIf(c, "from"); err != nil {
+		return told, err
 	}
-	to, err := dayIf(c, "to")
-	if err != nil {
-		return err
+	if told.To, err = dayIf(c, "to"); err != nil {
+		return told, err
 	}
-	if to == "" {
-		to = deposit.DayOf(s.DB.Now())
+	if told.To == "" {
+		told.To = s.today()
 	}
-	if from == "" {
-		from = to.Add(-365)
+	if told.From == "" {
+		told.From = told.To.Add(-365)
 	}
-	tallies, err := s.Incident.Statistics(c.Request.Context(), from, to, c.Query("scenario"))
-	if err != nil {
-		return err
-	}
-	told := IncidentStatistics{from, to, make([]IncidentTally, len(tallies))}
+	tallies, err := s.Incident.Statistics(c.Request.Context(), told.From, told.To, c.Query("scenario"))
+	told.Tallies = make([]IncidentTally, len(tallies))
 	p := s.Incident.Plan()
 	for i, t := range tallies {
 		told.Tallies[i] = IncidentTally{Scenario: t.Scenario, Month: t.Month, Level: t.Level, LevelName: p.LevelName(t.Level), Drill: t.Drill, Count: t.Count, Dismissed: t.Dismissed,
@@ -284,6 +291,14 @@ func (s *server) getIncidentStatistics(c *gin.Context) error {
 		if scenario := p.Scenario(t.Scenario); scenario != nil {
 			told.Tallies[i].ScenarioName = scenario.Name
 		}
+	}
+	return told, err
+}
+
+func (s *server) getIncidentStatistics(c *gin.Context) error {
+	told, err := s.incidentStatistics(c)
+	if err != nil {
+		return err
 	}
 	c.JSON(http.StatusOK, told)
 	return nil

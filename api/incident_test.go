@@ -20,9 +20,9 @@ const outage = `{"as":"it_dept","scenario":"5.1.1","title":"机房断电","scope
 // staff makes accounts for those who act on incidents: the operators of the IT department, and the leaders, who everybody else is.
 func (h *house) staff() {
 	h.t.Helper()
-	for _, name := range []string{"值班员", "某it_dept", "某it_dept_head"} {
-		peopletest.Person(h.t, h.db, name, "", people.ITOperator)
-	}
+	peopletest.Person(h.t, h.db, "值班员", "", people.ITOperator)
+	peopletest.Person(h.t, h.db, "某it_dept", "", people.ITOperator)
+	peopletest.Person(h.t, h.db, "某it_dept_head", "", people.ITOperator, people.Head)
 	peopletest.Person(h.t, h.db, "科员", "建设工程科", people.Department)
 }
 
@@ -140,8 +140,8 @@ func TestIncidentRefusals(t *testing.T) {
 	h.act("值班员", "/v1/incidents", `{"as":"it_dept","scenario":"5.1.1","title":"x","bank":"open","parent_account":"1"}`).want(422, "parent_account_unknown")
 	h.act("值班员", "/v1/incidents", `{"as":"it_dept","scenario":"5.1.1","title":"x","lot":"LC-404"}`).want(404, "")
 	h.act("某人", "/v1/incidents", `{"scenario":"5.1.1","title":"x"}`).want(400, "field_missing")
-	h.act("值班员", at+"/signatures", `{"as":"it_dept_head","version":1,"act":"confirm","text":"同意"}`).want(409, "level_missing")
-	h.act("值班员", at+"/signatures", `{"as":"it_dept_head","version":7,"act":"grade","level":"level_1","text":"同意"}`).want(409, "changed_meanwhile")
+	h.act("值班员", at+"/signatures", `{"as":"it_dept","version":1,"act":"confirm","text":"同意"}`).want(409, "level_missing")
+	h.act("某it_dept_head", at+"/signatures", `{"as":"it_dept_head","version":7,"act":"grade","level":"level_1","text":"同意"}`).want(409, "changed_meanwhile")
 	h.act("科员", at+"/signatures", `{"as":"construction_dept","version":1,"act":"grade","level":"level_1","text":"同意"}`).want(403, "office_may_not")
 	h.act("值班员", at+"/steps", `{"as":"it_dept","step":"5.1.1/1/2","version":1,"act":"finish"}`).want(409, "step_out_of_order")
 	h.act("值班员", at+"/branch", `{"as":"it_dept","version":1,"branch":"2"}`).want(422, "branch_unknown")
@@ -159,11 +159,14 @@ func TestOffices(t *testing.T) {
 	h := local(t)
 	i := h.open(outage)
 	at := "/v1/incidents/" + i.ID.String()
+	peopletest.Person(t, h.db, "科长", "建设工程科", people.Department, people.Head)
 	for _, c := range []struct {
 		person, office string
 		holds          bool
 	}{
-		{"值班员", "it_dept", true}, {"值班员", "it_dept_head", true}, {"值班员", "working_group", false}, {"值班员", "general_dept", false}, {"值班员", "project_lead", true},
+		{"某it_dept_head", "it_dept_head", true}, {"某it_dept_head", "it_dept", true}, {"某it_dept_head", "working_group", true}, {"某it_dept_head", "working_group_head", false}, {"某it_dept_head", "leading_group", false},
+		{"科长", "construction_dept", true}, {"科长", "working_group", true}, {"科长", "it_dept_head", false}, {"科长", "procurement_dept", false},
+		{"值班员", "it_dept", true}, {"值班员", "it_dept_head", false}, {"值班员", "working_group", false}, {"值班员", "general_dept", false}, {"值班员", "project_lead", true},
 		{"科员", "construction_dept", true}, {"科员", "procurement_dept", false}, {"科员", "leading_group_head", false}, {"科员", "it_dept_head", false},
 		{everybody, "leading_group", true}, {everybody, "working_group_head", true}, {everybody, "general_dept", true}, {everybody, "finance", true}, {everybody, "it_dept", false},
 	} {

@@ -42,6 +42,12 @@ func (s *server) askerOf(c *gin.Context) (a asker, err error) {
 	if a.by, a.form, err = s.act(c); err != nil {
 		return a, err
 	}
+	s.ask(c, &a)
+	return a, nil
+}
+
+// ask reads as what office the asker acts.
+func (s *server) ask(c *gin.Context, a *asker) {
 	a.office = a.form.text("as", mostOffice)
 	a.allowed = func() error {
 		if err := s.seen(c, a.id); err != nil {
@@ -49,7 +55,6 @@ func (s *server) askerOf(c *gin.Context) (a asker, err error) {
 		}
 		return s.mayActAs(c, a.office)
 	}
-	return a, nil
 }
 
 // done ends the reading of the body: what is wrong with it is told first, then whether the asker may at all.
@@ -61,13 +66,33 @@ func (a *asker) done() error {
 	return a.allowed()
 }
 
+// acted answers in JSON with what an act on an incident has made; pages do the same acts (see actedOnPage).
+func acted[T any](s *server, status int, act func(*gin.Context, *asker) (T, error)) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		a, err := s.askerOf(c)
+		if err != nil {
+			return err
+		}
+		made, err := act(c, &a)
+		if err != nil {
+			return err
+		}
+		c.JSON(status, made)
+		return nil
+	}
+}
+
 // postIncident opens an incident, or a drill, by a person's word.
 func (s *server) postIncident(c *gin.Context) error {
 	by, f, err := s.act(c)
 	if err != nil {
 		return err
 	}
-	return s.report(c, by, f, incident.FromPerson)
+	i, err := s.report(c, by, f, incident.FromPerson)
+	if err != nil {
+		return err
+	}
+	return s.answerIncident(c, http.StatusCreated, i)
 }
 
 // postPlatformIncident opens one by the trading platform's word.
@@ -79,10 +104,14 @@ func (s *server) postPlatformIncident(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.report(c, author(c), f, incident.FromPlatform)
+	i, err := s.report(c, author(c), f, incident.FromPlatform)
+	if err != nil {
+		return err
+	}
+	return s.answerIncident(c, http.StatusCreated, i)
 }
 
-func (s *server) report(c *gin.Context, by string, f *form, source incident.Source) error {
+func (s *server) report(c *gin.Context, by string, f *form, source incident.Source) (i incident.Incident, err error) {
 	o := incident.Order{Scenario: f.text("scenario", mostOffice), Branch: f.textIf("branch", mostOffice), Reference: f.textIf("reference", mostRef), Title: f.text("title", mostTitle),
 		Detail: f.textIf("detail", mostWords), Scope: incident.Scope(f.textIf("scope", mostOffice)), Bank: f.textIf("bank", mostBank), ParentAccount: f.textIf("parent_account", mostSub),
 		Department: f.textIf("department", mostNumber), Drill: f.flag("drill"), Began: f.instantIf("began_at"), Reported: f.instantIf("reported_at"), Deadlines: deadlinesOf(f), Source: source}
@@ -94,26 +123,22 @@ func (s *server) report(c *gin.Context, by string, f *form, source incident.Sour
 	}
 	f.done()
 	if err := f.err(); err != nil {
-		return err
+		return i, err
 	}
 	if err := s.mayActAs(c, o.Office); err != nil {
-		return err
+		return i, err
 	}
 	if err := s.checkAccount(o.Bank, o.ParentAccount); err != nil {
-		return err
+		return i, err
 	}
 	if lot != "" {
 		known, err := s.lotSeen(c, lot)
 		if err != nil {
-			return err
+			return i, err
 		}
 		o.LotID, o.Department = known.ID, cmp.Or(o.Department, known.Department)
 	}
-	i, err := s.Incident.Report(c.Request.Context(), by, o)
-	if err != nil {
-		return err
-	}
-	return s.answerIncident(c, http.StatusCreated, i)
+	return s.Incident.Report(c.Request.Context(), by, o)
 }
 
 // lotSeen finds a lot by its number; one of another department than the caller's is not there. The platform sees its own.
@@ -137,37 +162,29 @@ func deadlinesOf(f *form) (all []incident.Deadline) {
 }
 
 // signIncident takes a person's signature: a confirmation, a declaration, a level.
-func (s *server) signIncident(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) signIncident(c *gin.Context, a *asker) (Incident, error) {
 	w := incident.Declaration{Incident: a.id, Version: a.form.number("version"), Act: incident.Act(a.form.text("act", mostOffice)), Office: a.office, Text: a.form.text("text", mostWords),
 		At: a.form.instantIf("at"), Level: a.form.textIf("level", mostOffice)}
 	if err := a.done(); err != nil {
-		return err
+		return Incident{}, err
 	}
 	i, err := s.Incident.Declare(c.Request.Context(), a.by, w)
 	if err != nil {
-		return err
+		return Incident{}, err
 	}
-	return s.answerIncident(c, http.StatusOK, i)
+	return s.incidentTold(c, i)
 }
 
-func (s *server) chooseBranch(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) chooseBranch(c *gin.Context, a *asker) (Incident, error) {
 	version, branch := a.form.number("version"), a.form.text("branch", mostOffice)
 	if err := a.done(); err != nil {
-		return err
+		return Incident{}, err
 	}
 	i, err := s.Incident.Choose(c.Request.Context(), a.by, a.office, a.id, version, branch)
 	if err != nil {
-		return err
+		return Incident{}, err
 	}
-	return s.answerIncident(c, http.StatusOK, i)
+	return s.incidentTold(c, i)
 }
 
 // IncidentStepState is how far a step has come.
@@ -178,69 +195,49 @@ type IncidentStepState struct {
 	Version   int64  `json:"version"`
 }
 
-func (s *server) moveStep(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) moveStep(c *gin.Context, a *asker) (told IncidentStepState, err error) {
 	act := incident.StepAct{Incident: a.id, Step: a.form.text("step", mostOffice), Version: a.form.number("version"), Act: a.form.act([]string{"start", "finish", "skip", "reopen"}),
 		Text: a.form.textIf("text", mostWords)}
 	if err := a.done(); err != nil {
-		return err
+		return told, err
 	}
 	step, err := s.Incident.MoveStep(c.Request.Context(), a.by, a.office, act)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, IncidentStepState{step.Step, step.State, incident.StepStateName(step.State), step.Version})
-	return nil
+	return IncidentStepState{step.Step, step.State, incident.StepStateName(step.State), step.Version}, err
 }
 
 // putDeadlines says when the events are due that the limits of steps end with.
-func (s *server) putDeadlines(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) putDeadlines(c *gin.Context, a *asker) (Incident, error) {
 	all := deadlinesOf(a.form)
 	if err := a.done(); err != nil {
-		return err
+		return Incident{}, err
 	}
 	if err := s.Incident.SetDeadlines(c.Request.Context(), a.by, a.office, a.id, all); err != nil {
-		return err
+		return Incident{}, err
 	}
-	return s.showIncident(c, a.id)
+	return s.incidentNow(c, a.id)
 }
 
-func (s *server) postNote(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) postNote(c *gin.Context, a *asker) (Incident, error) {
 	text := a.form.text("text", mostWords)
 	if err := a.done(); err != nil {
-		return err
+		return Incident{}, err
 	}
 	if err := s.Incident.Note(c.Request.Context(), a.by, a.office, a.id, text); err != nil {
-		return err
+		return Incident{}, err
 	}
-	return s.showIncident(c, a.id)
+	return s.incidentNow(c, a.id)
 }
 
-func (s *server) showIncident(c *gin.Context, id sqldb.ID) error {
+func (s *server) incidentNow(c *gin.Context, id sqldb.ID) (Incident, error) {
 	i, err := incident.ByID(c.Request.Context(), s.DB, id)
 	if err != nil {
-		return err
+		return Incident{}, err
 	}
-	return s.answerIncident(c, http.StatusOK, i)
+	return s.incidentTold(c, i)
 }
 
 // postEvidence takes a text or figures; a file goes to postFile.
-func (s *server) postEvidence(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) postEvidence(c *gin.Context, a *asker) (told IncidentEvidence, err error) {
 	e := incident.Evidence{Step: a.form.textIf("step", mostOffice), Kind: incident.AsText, Text: a.form.text("text", mostWords)}
 	for _, one := range a.form.list("numbers") {
 		e.Kind = incident.AsNumbers
@@ -251,73 +248,46 @@ func (s *server) postEvidence(c *gin.Context) error {
 		a.form.fault(false, "numbers", "list_too_long", "numbers 最多 100 项")
 	}
 	if err := a.done(); err != nil {
-		return err
+		return told, err
 	}
 	kept, err := s.Incident.Attach(c.Request.Context(), a.by, a.office, a.id, e)
-	if err != nil {
-		return err
-	}
 	kept.Numbers = e.Numbers
-	c.JSON(http.StatusCreated, evidenceOf(kept))
-	return nil
+	return evidenceOf(kept), err
 }
 
-func (s *server) postBackfill(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) postBackfill(c *gin.Context, a *asker) (told IncidentBackfill, err error) {
 	b := incident.Backfill{IncidentID: a.id, Office: a.office, Text: a.form.text("text", mostWords), Records: a.form.number("records"), From: a.form.instant("from"), To: a.form.instant("to")}
 	if err := a.done(); err != nil {
-		return err
+		return told, err
 	}
-	if b, err = s.Incident.Enter(c.Request.Context(), a.by, b); err != nil {
-		return err
-	}
-	c.JSON(http.StatusCreated, backfillOf(b, s.Incident.Plan()))
-	return nil
+	b, err = s.Incident.Enter(c.Request.Context(), a.by, b)
+	return backfillOf(b, s.Incident.Plan()), err
 }
 
-func (s *server) postAction(c *gin.Context) error {
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
-	}
+func (s *server) postAction(c *gin.Context, a *asker) (told IncidentAction, err error) {
 	order := incident.Action{IncidentID: a.id, Text: a.form.text("text", mostWords), Owner: a.form.text("owner", mostSigner), DueOn: a.form.dayIf("due_on")}
 	if order.DueOn == "" && a.form.wrong.count == 0 {
 		a.form.fault(true, "due_on", "field_missing", "缺少必填项：due_on")
 	}
 	if err := a.done(); err != nil {
-		return err
+		return told, err
 	}
 	made, err := s.Incident.Ask(c.Request.Context(), a.by, a.office, order)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusCreated, actionOf(made))
-	return nil
+	return actionOf(made), err
 }
 
-func (s *server) moveAction(c *gin.Context) error {
+func (s *server) moveAction(c *gin.Context, a *asker) (told IncidentAction, err error) {
 	action, err := keyParam(c, "action")
 	if err != nil {
-		return err
-	}
-	a, err := s.askerOf(c)
-	if err != nil {
-		return err
+		return told, err
 	}
 	act := a.form.act([]string{"finish", "drop", "reopen"})
 	m := incident.Action{IncidentID: a.id, ID: action, Version: a.form.number("version"), Outcome: a.form.text("text", mostWords)}
 	if err := a.done(); err != nil {
-		return err
+		return told, err
 	}
 	moved, err := s.Incident.MoveAction(c.Request.Context(), a.by, a.office, m, act)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, actionOf(moved))
-	return nil
+	return actionOf(moved), err
 }
 
 // checkAccount refuses a bank that is none, and a parent account that is not the bank's.

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/api/sheet"
+	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
 )
@@ -29,18 +30,9 @@ func (s *server) getIncidentPlan(c *gin.Context) error {
 
 // getTimeline is what happened after a line.
 func (s *server) getTimeline(c *gin.Context) error {
-	id, err := s.incidentParam(c)
+	id, after, err := s.incidentAfter(c)
 	if err != nil {
 		return err
-	}
-	if err := onlyParameters(c, "after"); err != nil {
-		return err
-	}
-	after := int64(0)
-	if said := c.Query("after"); said != "" {
-		if after, err = strconv.ParseInt(said, 10, 64); err != nil || after < 0 {
-			return badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
-		}
 	}
 	if _, err := incident.ByID(c.Request.Context(), s.DB, id); err != nil {
 		return err
@@ -51,6 +43,22 @@ func (s *server) getTimeline(c *gin.Context) error {
 	}
 	c.JSON(http.StatusOK, IncidentTimeline{entriesOf(all, s.Incident.Plan())})
 	return nil
+}
+
+// incidentAfter is the incident in the path, and after which line of its timeline is asked; 0: for all of it.
+func (s *server) incidentAfter(c *gin.Context) (id sqldb.ID, after int64, err error) {
+	if id, err = s.incidentParam(c); err != nil {
+		return 0, 0, err
+	}
+	if err := onlyParameters(c, "after"); err != nil {
+		return 0, 0, err
+	}
+	if said := c.Query("after"); said != "" {
+		if after, err = strconv.ParseInt(said, 10, 64); err != nil || after < 0 {
+			return 0, 0, badParameter("after", "parameter_malformed", "after 应为时间线条目的序号")
+		}
+	}
+	return id, after, nil
 }
 
 // postFile takes a file as evidence, as it is.

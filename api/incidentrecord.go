@@ -159,6 +159,10 @@ func (s *server) incidentRecord(ctx context.Context, id sqldb.ID) (*IncidentReco
 	if err != nil {
 		return nil, err
 	}
+	return s.recordTold(ctx, r)
+}
+
+func (s *server) recordTold(ctx context.Context, r *incident.Record) (*IncidentRecord, error) {
 	told, err := s.incidentsOf(ctx, []incident.Incident{r.Incident})
 	if err != nil {
 		return nil, err

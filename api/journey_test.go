@@ -48,7 +48,7 @@ func TestJourneyMisremitted(t *testing.T) {
 	s.sound("overview")
 	s.open("/findings")
 	s.press("/")
-	s.fill("input[type=search]:focus", "第1建设")
+	s.fill("input[type=search]:focus", payerName(1))
 	s.press(kb.Enter)
 	s.sees("#queue", payerName(1))
 	s.click(`.reasons a[href*="WRONG_SUB_ACCOUNT"]`)

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 )
 
 // The console is pages for people. Each shows what a desk says, by the same methods as its JSON twin, and works by links
@@ -37,6 +38,7 @@ var menu = []menuItem{
 	{"/findings", "差异处理"},
 	{"/refunds", "退付"},
 	{"/numbers", "子账号"},
+	{"/incidents", "应急"},
 	{"/messages", "银行报文"},
 }
 
@@ -189,6 +191,7 @@ func (s *server) pageRoutes(readers []Role) []Route {
 		s.doorPages(),
 		s.findingPages(readers),
 		s.refundPages(readers),
+		s.incidentPages(append(slices.Clone(readers), people.ITOperator)),
 		[]Route{
 			{"GET", "/numbers", poolWatchers(), s.pageNumbers, "", 0, awhile},
 			{"GET", "/messages", wholeCentre, s.pageMessages, "", 0, shortly},

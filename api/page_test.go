@@ -125,7 +125,7 @@ func TestPagesAreGuarded(t *testing.T) {
 		if r.Roles[0] == Public || r.Method != http.MethodGet {
 			continue
 		}
-		target := strings.NewReplacer(":id", "0000000000002", ":number", "1", ":file", "x").Replace(r.Path)
+		target := strings.NewReplacer(":id", "0000000000002", ":number", "1", ":file", "x", ":action", "x", ":freeze", "x").Replace(r.Path)
 		if got := h.page("", "GET", target, nil); got.Code != http.StatusSeeOther || !strings.HasPrefix(got.Header().Get("Location"), "/login?next="+url.QueryEscape(target)) {
 			t.Errorf("%s: %d to %s", target, got.Code, got.Header().Get("Location"))
 		}

@@ -24,6 +24,9 @@ type home struct {
 	Due      []due
 	Pools    []poolCard
 	Charts   []chart
+
+	Incidents []incidentRow // the open ones of most weight
+	InAll     int           // how many are open
 }
 
 // heard is what a bank sent last.
@@ -91,6 +94,10 @@ func (s *server) pageHome(c *gin.Context) error {
 	if h.Pools, err = s.poolCards(ctx); err != nil {
 		return err
 	}
+	if h.Incidents, err = s.openIncidents(c); err != nil {
+		return err
+	}
+	h.InAll, h.Incidents = len(h.Incidents), h.Incidents[:min(mostAtHome, len(h.Incidents))]
 	h.Charts = monthCharts(o.Day, o.Month)
 	return s.show(c, "home", "", view{Title: "总览", Menu: "/", Body: h})
 }

@@ -42,6 +42,8 @@ func (s *server) words() template.FuncMap {
 		"kind":     func(kind string) string { return messageKinds[kind] },
 		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
 		"but":      butWith,
+		"offices":  officeNames,
+		"took":     tookText,
 		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },
 		"department": func(name string) string {

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
+	"depositd/refund"
 )
 
 // masked is what of a payer's account is shown.
@@ -84,8 +84,8 @@ func TestMaskedAccountMeansThePayers(t *testing.T) {
 	h.lost(1)
 	line := with(lineOf(0), `"bank":"line"`, `"bank":"line","payee_account":"`+masked(0)+`"`)
 	h.act(clerk, "/v1/refund-lists", listBody(department, "", line)).want(201, "")
-	paid, err := sqldb.Value[string](t.Context(), h.db, "SELECT payee_account FROM refunds")
-	if err != nil || paid != payerAccount(0) {
-		t.Errorf("it goes to %s (%v)", paid, err)
+	paid, err := refund.LinesOfAccount(t.Context(), h.db, "line", lineParent)
+	if err != nil || len(paid) != 1 || paid[0].PayeeAccount != payerAccount(0) {
+		t.Errorf("it goes to %+v (%v)", paid, err)
 	}
 }

@@ -124,6 +124,9 @@ func poolWatchers() []Role {
 	return []Role{people.FinanceMaker, people.FinanceChecker, people.Leader, people.Auditor, people.ITOperator}
 }
 
+// stoppers are the roles that keep refunds from being sent, and let them go.
+func stoppers() []Role { return []Role{people.FinanceMaker, people.FinanceChecker, people.Leader} }
+
 // refundRoutes is every way in of the money's way back. Whoever acts is a person with a name (see person).
 func (s *server) refundRoutes(readers []Role) []Route {
 	maker, checker, leader := []Role{people.FinanceMaker}, []Role{people.FinanceChecker}, []Role{people.Leader}
@@ -157,9 +160,9 @@ func (s *server) refundRoutes(readers []Role) []Route {
 		{"GET", "/v1/payee-changes", readers, s.getChanges, "", 0, shortly},
 		{"POST", "/v1/payee-changes/:id/reveal", revealers, s.reveal(s.Refund.RevealChange), jsonType, maxOrder, shortly},
 		{"POST", "/v1/payee-changes/:id/moves", append(slices.Clone(lists), people.Leader), matched(s.moveChange), jsonType, maxOrder, shortly},
-		{"POST", "/v1/refund-freezes", signers, s.postFreeze, jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes", stoppers(), s.postFreeze, jsonType, maxOrder, shortly},
 		{"GET", "/v1/refund-freezes", readers, s.getFreezes, "", 0, shortly},
-		{"POST", "/v1/refund-freezes/:id/lift", signers, matched(s.liftFreeze), jsonType, maxOrder, shortly},
+		{"POST", "/v1/refund-freezes/:id/lift", stoppers(), matched(s.liftFreeze), jsonType, maxOrder, shortly},
 	}
 }
 
@@ -192,7 +195,7 @@ func (s *server) peopleRoutes() []Route {
 
 // incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).
 func (s *server) incidentRoutes(readers []Role) []Route {
-	actors := []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.ITOperator}
+	actors := incidentActors()
 	return []Route{
 		{"POST", "/v1/platform/incidents", []Role{people.Platform}, s.postPlatformIncident, jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents", actors, s.postIncident, jsonType, maxOrder, shortly},
@@ -203,18 +206,23 @@ func (s *server) incidentRoutes(readers []Role) []Route {
 		{"GET", "/v1/incidents/:id/timeline", readers, s.getTimeline, "", 0, shortly},
 		{"GET", "/v1/incidents/:id/export.html", readers, s.getIncidentPage, "", 0, awhile},
 		{"GET", "/v1/incidents/:id/export.xlsx", readers, s.getIncidentBook, "", 0, awhile},
-		{"POST", "/v1/incidents/:id/signatures", actors, s.signIncident, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/branch", actors, s.chooseBranch, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/steps", actors, s.moveStep, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/deadlines", actors, s.putDeadlines, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/evidence", actors, s.postEvidence, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/signatures", actors, acted(s, http.StatusOK, s.signIncident), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/branch", actors, acted(s, http.StatusOK, s.chooseBranch), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/steps", actors, acted(s, http.StatusOK, s.moveStep), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/deadlines", actors, acted(s, http.StatusOK, s.putDeadlines), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/evidence", actors, acted(s, http.StatusCreated, s.postEvidence), jsonType, maxOrder, shortly},
 		{"POST", "/v1/incidents/:id/files", actors, s.postFile, "", maxFile, awhile},
 		{"GET", "/v1/incidents/:id/files/:file", readers, s.getFile, "", 0, awhile},
-		{"POST", "/v1/incidents/:id/backfills", actors, s.postBackfill, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/actions", actors, s.postAction, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, s.moveAction, jsonType, maxOrder, shortly},
-		{"POST", "/v1/incidents/:id/notes", actors, s.postNote, jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/backfills", actors, acted(s, http.StatusCreated, s.postBackfill), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions", actors, acted(s, http.StatusCreated, s.postAction), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/actions/:action/moves", actors, acted(s, http.StatusOK, s.moveAction), jsonType, maxOrder, shortly},
+		{"POST", "/v1/incidents/:id/notes", actors, acted(s, http.StatusOK, s.postNote), jsonType, maxOrder, shortly},
 	}
+}
+
+// incidentActors are the roles that act on incidents; as what office, mayActAs says.
+func incidentActors() []Role {
+	return []Role{people.FinanceMaker, people.FinanceChecker, people.Department, people.Leader, people.ITOperator}
 }
 
 // checkRoutes makes the default "no": a route without a known role does not start.

@@ -38,13 +38,14 @@ func TestSQLIsOurs(t *testing.T) {
 func sqlOf(t *testing.T, url, text string) []string {
 	t.Helper()
 	faults := &sqldbtest.Faults{}
-	h := houseOn(t, url, banksYAML, func(t *testing.T, url string, now func() time.Time) *sqldb.DB {
+	h := houseOn(t, url, banksYAML, func(t testing.TB, url string, now func() time.Time) *sqldb.DB {
 		sqldbtest.Open(t, url, now)
 		db, err := sqldb.OpenWith(context.Background(), url, now, faults.Between)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = db.Close() })
+		sqldbtest.Unlock(t, db)
 		return db
 	})
 	h.cookie(everybody)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/bank"
+	"depositd/migrations/scratch"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 )
@@ -71,7 +71,7 @@ func (s *server) bankStatement(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	defer file.remove()
+	defer func() { _ = file.Close() }()
 	switch err := b.Believe(e, file); {
 	case brought:
 	case isDoubt(err):
@@ -112,28 +112,21 @@ func fileName(c *gin.Context) (string, error) {
 
 // spooled is a file on its way in.
 type spooled struct {
-	*os.File
+	*scratch.File
 }
 
-// spool writes a body to a temporary file that only this process can read.
+// spool writes a body to a scratch file.
 func (s *server) spool(body io.Reader) (*spooled, error) {
-	f, err := os.CreateTemp(s.Spool, "statement-*")
+	f, err := scratch.Create(s.Spool)
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
 	file := &spooled{File: f}
 	if _, err = io.Copy(f, body); err != nil {
-		file.remove()
-		return nil, fmt.Errorf("spool: %w", err)
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		file.remove()
-		return nil, fmt.Errorf("spool: %w", err)
+		return nil, fmt.Errorf("spool: %w", errors.Join(err, f.Close()))
 	}
 	return file, nil
 }
-
-func (f *spooled) remove() { _ = errors.Join(f.Close(), os.Remove(f.Name())) }
 
 func importOf(r bank.ImportResult) Import {
 	told := Import{Message: r.MessageID, Known: r.Known, Faults: r.Faults, Statements: make([]Statement, len(r.Statements))}

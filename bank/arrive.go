@@ -16,7 +16,7 @@ type arrival struct {
 
 // messageHeads is of messages what tells whether one comes again.
 var messageHeads = sqldb.NewTable("messages", "id, external_id, sha256, outcome", func(m *StoredMessage) []any {
-	return []any{&m.ID, &m.ExternalID, &m.SHA256, &m.Outcome}
+	return []any{&m.ID, &m.ExternalID, &m.Digest, &m.Outcome}
 })
 
 // arrive keeps messages of one bank that came at the same time. Nearly always all of them, and their entries, are new: so they
@@ -82,7 +82,7 @@ const ReplayDiffers = "replay_differs"
 
 // answerAgain is what a message hears whose id was here before.
 func answerAgain(first *StoredMessage, m *Message) (Receipt, error) {
-	if first.SHA256 != m.SHA256 {
+	if first.Digest != m.SHA256 {
 		return Receipt{}, deposit.Refuse(deposit.Invalid, ReplayDiffers, "报文编号 ", m.ExternalID, " 已用于另一份内容；请换用新的编号重发")
 	}
 	return Receipt{MessageID: first.ID, Outcome: first.Outcome, Replayed: true}, nil

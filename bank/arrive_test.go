@@ -79,7 +79,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 	sum := hash(m.Raw)
 	first, err := messages.One(ctx, tx, "WHERE bank = ? AND external_id = ?", m.Bank, m.ExternalID)
 	switch {
-	case err == nil && first.SHA256 == sum:
+	case err == nil && first.Digest == sum:
 		return Receipt{Outcome: first.Outcome, Replayed: true}, nil
 	case err == nil:
 		return Receipt{}, deposit.Refuse(deposit.Invalid, "replay_differs")
@@ -112,7 +112,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 		if fields := old.Differs(&e); len(fields) > 0 {
 			contradicted = true
 			c := conflictOf(tx, s, &e, fields)
-			n, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM conflicts WHERE entry_id = ? AND digest = ?", old.ID, c.Digest)
+			n, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM conflicts WHERE entry_id = ? AND digest = ?", old.ID, sqldb.Tag("conflicts", &c.Digest))
 			if n == 0 {
 				err = errors.Join(err, conflicts.Insert(ctx, tx, c), unjudged.Insert(ctx, tx, Pending{old.ID, c.ID}))
 			}
@@ -128,7 +128,7 @@ func receiveSingly(ctx context.Context, tx *sqldb.Tx, m Message) (Receipt, error
 		receipt.Outcome = Duplicate
 	}
 	return receipt, messages.Insert(ctx, tx, StoredMessage{ID: id, Bank: m.Bank, ExternalID: m.ExternalID, Source: m.Source, Kind: m.Kind, Outcome: receipt.Outcome,
-		SHA256: sum, Size: int64(len(m.Raw)), ReceivedAt: tx.Now, Body: m.Raw})
+		Digest: sum, Size: int64(len(m.Raw)), ReceivedAt: tx.Now, Body: m.Raw})
 }
 
 func lookSingly(ctx context.Context, tx *sqldb.Tx, e Entry) (Entry, error) {
@@ -197,9 +197,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Unlock(t, db)
 	sqldbtest.Empty(t, url)
 	dice := rand.New(rand.NewPCG(seed, 1))
 	if err := statedBefore(ctx, db, dice); err != nil {
@@ -213,7 +211,7 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 // TestTogetherAsOneByOne: whatever comes at the same time, each is answered, and all is stored, as if one had come after the
 // other, with messages that turned out to be new and with others; and the comparison notices what spoiltTakers do.
 func TestTogetherAsOneByOne(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		came := map[bool]int{} // by whether all was new
 		asTheyAre := together(func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 			err := arrive(ctx, tx, all)
@@ -275,7 +273,7 @@ func tells(a *arrival, e Entry) bool {
 // TestALateNoticeSentAgain: a payment of Saturday stands on Monday's statement; its notice comes after that, and comes again
 // in other bytes, alone and together with itself. It is one payment.
 func TestALateNoticeSentAgain(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		ctx := context.Background()
 		db := sqldbtest.Open(t, url, func() time.Time { return batchNow })
 		e := Entry{Bank: "lcyh", ParentAccount: "1", BookingDate: "2026-06-15", Serial: "S", Direction: Credit, SubAccount: "n", Amount: 100, BookedAt: batchDay.Start().Add(9 * time.Hour), ID: 5, FirstSeen: batchNow}

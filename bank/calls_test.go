@@ -26,7 +26,7 @@ var callEnds = map[CallOutcome]error{CallDone: nil, CallUnsent: unreachable(erro
 
 // TestCallsAreKept: the newest of each outcome, newest first, whoever notes them how often; the old ones go, the last ones stay.
 func TestCallsAreKept(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		desk := NewDesk(sqldbtest.Open(t, url, func() time.Time { return callHead.At }))
 		note := func(c Call) {
 			if err := desk.NoteCall(t.Context(), c); err != nil {

@@ -94,8 +94,19 @@ func isMidnight(t time.Time) bool {
 }
 
 var entries = sqldb.NewTable("entries", "id, bank, parent_account, booking_date, serial, serial_seq, direction, reversal, reversal_of, returned, "+
-	"sub_account, amount, booked_at, payer_name, payer_key, payer_account, payer_bank, payer_bank_code, remark, first_seen",
+	"sub_account, amount, booked_at, payer_tag, sealed, first_seen",
 	func(e *Entry) []any {
 		return []any{&e.ID, &e.Bank, &e.ParentAccount, &e.BookingDate, &e.Serial, &e.SerialSeq, &e.Direction, &e.Reversal, &e.ReversalOf, &e.Returned,
-			&e.SubAccount, &e.Amount, sqldb.Wall(&e.BookedAt), &e.PayerName, &e.PayerKey, &e.PayerAccount, &e.PayerBank, &e.PayerBankCode, &e.Remark, sqldb.Wall(&e.FirstSeen)}
+			&e.SubAccount, &e.Amount, sqldb.Wall(&e.BookedAt), sqldb.Tag(payerTag, &e.PayerKey), SealedPayer(e), sqldb.Wall(&e.FirstSeen)}
 	})
+
+// payerTag is the place of the tags of PayerKey.
+const payerTag = "entries.payer"
+
+// SealedPayer is the column entries.sealed, which says who paid, as a field of a query; the entry's ID has to stand before it.
+func SealedPayer(e *Entry) any {
+	return sqldb.Sealed("entries", &e.ID, &e.PayerName, &e.PayerKey, &e.PayerAccount, &e.PayerBank, &e.PayerBankCode, &e.Remark)
+}
+
+// TagsOfPayers are the arguments by which a statement finds entries.payer_tag for the keys of names.
+func TagsOfPayers(keys []string) []any { return sqldb.Tags(payerTag, keys) }

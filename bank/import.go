@@ -35,7 +35,7 @@ type filePart struct {
 }
 
 var fileParts = sqldb.NewTable("message_parts", "message_id, part, body", func(p *filePart) []any {
-	return []any{&p.MessageID, &p.Part, &p.Body}
+	return []any{&p.MessageID, &p.Part, sqldb.Sealed("message_parts", &p.MessageID, &p.Body)}
 })
 
 type storedFault struct {
@@ -43,8 +43,8 @@ type storedFault struct {
 	Fault
 }
 
-var faults = sqldb.NewTable("faults", "message_id, line, col, code, detail, raw", func(f *storedFault) []any {
-	return []any{&f.MessageID, &f.Line, &f.Column, &f.Code, &f.Text, &f.Raw}
+var faults = sqldb.NewTable("faults", "message_id, line, col, code, sealed", func(f *storedFault) []any {
+	return []any{&f.MessageID, &f.Line, &f.Column, &f.Code, sqldb.Sealed("faults", &f.MessageID, &f.Text, &f.Raw)}
 })
 
 // Import reads a bank's end-of-day file: its bytes are kept first, then its lines become entries as they stream by, and
@@ -94,7 +94,10 @@ func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, fi
 	if size == 0 {
 		return 0, deposit.Refuse(deposit.Invalid, "file_empty", "文件为空")
 	}
-	sum := hex.EncodeToString(digest.Sum(nil))
+	sum, err := d.db.Tag(tagOfMessage, hex.EncodeToString(digest.Sum(nil)))
+	if err != nil {
+		return 0, err
+	}
 	known, err := messages.One(ctx, d.db, "WHERE bank = ? AND external_id = ?", b.Code, "file:"+sum)
 	if err == nil {
 		return known.ID, nil
@@ -127,7 +130,7 @@ func (d *Desk) keepFile(ctx context.Context, by string, b *Bank, name string, fi
 	}
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		return messages.Insert(ctx, tx, StoredMessage{ID: id, Bank: b.Code, ExternalID: "file:" + sum, Source: "FILE", Kind: "STATEMENT", Outcome: New,
-			Detail: cut(name, 400), SHA256: sum, Size: size, ReceivedAt: tx.Now, Body: []byte{}})
+			Detail: cut(name, 400), Digest: sum, Size: size, ReceivedAt: tx.Now, Body: []byte{}})
 	})
 	if errors.Is(err, sqldb.ErrTaken) { // somebody imported the same file at the same time
 		return 0, deposit.Refuse(deposit.Conflict, "file_being_imported", "同一文件正在导入，请稍候查看结果")

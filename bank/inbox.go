@@ -20,14 +20,16 @@ type InboxRow struct {
 	Outcome    Outcome   `json:"outcome"`
 	Code       string    `json:"code"` // why it was refused
 	Detail     string    `json:"detail"`
-	SHA256     string    `json:"sha256"`
+	SHA256     string    `json:"sha256"` // of a message that is kept whole; "" of a file
 	Size       int64     `json:"size"`
 	ReceivedAt time.Time `json:"received_at"`
+
+	body []byte
 }
 
-var inbox = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, detail, sha256, size, received_at",
+var inbox = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, size, received_at, body",
 	func(m *InboxRow) []any {
-		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Detail, &m.SHA256, &m.Size, sqldb.Wall(&m.ReceivedAt)}
+		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Size, sqldb.Wall(&m.ReceivedAt), sqldb.Sealed("messages", &m.ID, &m.Detail, &m.body)}
 	})
 
 // InboxQuery asks for messages; an empty field asks for nothing.
@@ -69,6 +71,9 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 		only(true, "(received_at < ? OR received_at = ? AND id < ?)", at, at, id)
 	}
 	page, err = inbox.All(ctx, r, "WHERE "+strings.Join(where, " AND ")+" ORDER BY received_at DESC, id DESC LIMIT ?", append(args, q.Limit+1)...)
+	for i := range page {
+		page[i].hash()
+	}
 	if err != nil || len(page) <= q.Limit {
 		return page, "", err
 	}
@@ -78,6 +83,13 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 		last.ID = 0 // a file's key is made of what stands in it
 	}
 	return page, base64.RawURLEncoding.EncodeToString([]byte(sqldb.At(last.ReceivedAt) + "|" + last.ID.String())), nil
+}
+
+// hash tells the hash of the bytes, of which the database holds a tag alone, and lets the bytes go.
+func (m *InboxRow) hash() {
+	if len(m.body) > 0 {
+		m.SHA256, m.body = hash(m.body), nil
+	}
 }
 
 func readPlace(cursor string) (at string, id sqldb.ID, err error) {

@@ -162,10 +162,13 @@ func inEntry(i, of int, err error) error {
 	return deposit.Refuse(r.Kind, r.Code, "第 ", i+1, " 笔：", r.Text)
 }
 
+// enoughHash is how much of a hash tells messages apart, 128 bits.
+const enoughHash = 32
+
 // beside is the id of a message that is known by its hash: behind its notice's serial, so that the index of ids grows where
 // notices come, instead of everywhere.
 func beside(serial, hash string) string {
-	const mostSerial, enoughHash = 47, 32 // of the column's 80 characters; 128 bits tell messages apart
+	const mostSerial = 47 // of the column's 80 characters
 	if len(serial) > mostSerial {
 		serial = ""
 	}

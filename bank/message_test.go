@@ -47,7 +47,7 @@ func TestOpenKeeps(t *testing.T) {
 		body   string
 		code   string
 		raw    bool   // whether the bytes are kept
-		id     string // the ExternalID: "hash" for the bytes' own
+		id     string // the ExternalID: "hash" for the bytes' own, "beside" for it behind the notice's serial
 	}{
 		"not understood, from the bank":   {signed, ours, `{}`, "bank_serial_missing", true, "m-1"},
 		"from a stranger":                 {signed, theirs, oneNotice, "seal_wrong", false, ""},

@@ -13,7 +13,7 @@ import (
 // TestTakePulled: what a bank answers of a number comes in like its notices: what is new of the time asked for, once, whether the
 // bank pushes it before or after; a booking told by the day alone belongs to each time of that day.
 func TestTakePulled(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		desk := NewDesk(sqldbtest.Open(t, url, func() time.Time { return batchNow }))
 		b := &Bank{Code: "lcyh", ParentAccounts: []string{"1"}}
@@ -56,7 +56,7 @@ func TestTakePulled(t *testing.T) {
 
 // TestPushes: pushes are counted by the hour and why they were refused; answers to questions of ours are none.
 func TestPushes(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		ctx := t.Context()
 		now := batchNow
 		db := sqldbtest.Open(t, url, func() time.Time { return now })
@@ -110,7 +110,7 @@ func TestPushes(t *testing.T) {
 
 // TestAsked: which numbers have answered, and how many calls came to nothing.
 func TestAsked(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		desk := NewDesk(sqldbtest.Open(t, url, func() time.Time { return callHead.At }))
 		for minute, outcome := range []CallOutcome{CallDone, CallRefused, CallDone, CallUnknown} {
 			if err := desk.NoteCall(t.Context(), callOf("G00005", minute, callEnds[outcome])); err != nil {

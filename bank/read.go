@@ -78,8 +78,8 @@ func EntriesOn(ctx context.Context, r sqldb.Reader, numbers []Number) (all []Ent
 
 // UnjudgedOf reads the entries of payers with the given name keys that wait for a verdict.
 func UnjudgedOf(ctx context.Context, r sqldb.Reader, payerKeys []string) (all []Entry, err error) {
-	err = sqldb.Chunks(payerKeys, func(in string, args []any) error {
-		rows, err := entries.All(ctx, r, "WHERE id IN (SELECT entry_id FROM unjudged) AND payer_key IN "+in, args...)
+	err = sqldb.Chunks(TagsOfPayers(payerKeys), func(in string, args []any) error {
+		rows, err := entries.All(ctx, r, "WHERE id IN (SELECT entry_id FROM unjudged) AND payer_tag IN "+in, args...)
 		all = append(all, rows...)
 		return err
 	})

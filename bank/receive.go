@@ -25,21 +25,21 @@ func NewDesk(db *sqldb.DB) *Desk { return &Desk{db, sqldb.Jointly(db, arrive)} }
 type StoredMessage struct {
 	ID         sqldb.ID
 	Bank       string
-	ExternalID string
+	ExternalID string // the sender's, or the Digest
 	Source     string
 	Kind       string
 	Outcome    Outcome
 	Code       string // why it was refused
 	Detail     string
-	SHA256     string
+	Digest     string // the tag of the SHA-256 of the bytes: who guesses them must not find them
 	Size       int64
 	ReceivedAt time.Time
 	Body       []byte // empty for files, whose bytes stand in parts
 }
 
-var messages = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, detail, sha256, size, received_at, body",
+var messages = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, sha256, size, received_at, body",
 	func(m *StoredMessage) []any {
-		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Detail, &m.SHA256, &m.Size, sqldb.Wall(&m.ReceivedAt), &m.Body}
+		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Digest, &m.Size, sqldb.Wall(&m.ReceivedAt), sqldb.Sealed("messages", &m.ID, &m.Detail, &m.Body)}
 	})
 
 // Source says which way a sighting came.
@@ -90,8 +90,8 @@ func (c *Conflict) Remark() string {
 // StatedReturned says that the statement calls a credit returned (退汇), which its notice could not say.
 func (c *Conflict) StatedReturned() bool { return c.Source == FromStatement && c.Fields == "returned" }
 
-var conflicts = sqldb.NewTable("conflicts", "id, entry_id, source, file_id, ordinal, seen_at, fields, amount, content, digest", func(c *Conflict) []any {
-	return []any{&c.ID, &c.EntryID, &c.Source, &c.FileID, &c.Ordinal, sqldb.Wall(&c.SeenAt), &c.Fields, &c.Amount, &c.Content, &c.Digest}
+var conflicts = sqldb.NewTable("conflicts", "id, entry_id, source, file_id, ordinal, seen_at, fields, amount, digest, sealed", func(c *Conflict) []any {
+	return []any{&c.ID, &c.EntryID, &c.Source, &c.FileID, &c.Ordinal, sqldb.Wall(&c.SeenAt), &c.Fields, &c.Amount, sqldb.Tag("conflicts", &c.Digest), sqldb.Sealed("conflicts", &c.ID, &c.Content, &c.Digest)}
 })
 
 type reversal struct {
@@ -124,7 +124,9 @@ type Receipt struct {
 // the same id with other bytes is refused (replay_differs).
 func (d *Desk) Receive(ctx context.Context, m Message) (Receipt, error) {
 	a := &arrival{Message: m}
-	a.SHA256, a.Size = hash(m.Raw), int64(len(m.Raw))
+	if err := a.conceal(d.db.Tag); err != nil {
+		return Receipt{}, err
+	}
 	if err := d.arrive(ctx, m.Bank, a); err != nil {
 		return Receipt{}, err
 	}
@@ -134,8 +136,8 @@ func (d *Desk) Receive(ctx context.Context, m Message) (Receipt, error) {
 // Refuse keeps a message that was not understood or not trusted, with the reason. A message that did not prove its
 // sender leaves its hash and the reason, not its bytes: a stranger must not fill the database or use up an id.
 func (d *Desk) Refuse(ctx context.Context, m Message, cause error) error {
-	if m.Raw != nil {
-		m.SHA256, m.Size = hash(m.Raw), int64(len(m.Raw))
+	if err := m.conceal(d.db.Tag); err != nil {
+		return err
 	}
 	return d.db.Write(ctx, m.Bank, func(tx *sqldb.Tx) error {
 		id := tx.NewID()
@@ -145,9 +147,31 @@ func (d *Desk) Refuse(ctx context.Context, m Message, cause error) error {
 	})
 }
 
+// tagOfMessage is the place of the tags that messages and files are recognised by.
+const tagOfMessage = "messages"
+
+// conceal puts a tag in the place of the message's hash: most of a message is no secret, so that who has a list of bidders and
+// its hash could find which of them it is about.
+func (m *Message) conceal(tag func(place, text string) (string, error)) (err error) {
+	sum := m.SHA256
+	if m.Raw != nil {
+		sum, m.Size = hash(m.Raw), int64(len(m.Raw))
+	}
+	if m.SHA256, err = tag(tagOfMessage, sum); err != nil {
+		return err
+	}
+	for _, known := range []string{sum, sum[:min(len(sum), enoughHash)]} {
+		if before, is := strings.CutSuffix(m.ExternalID, known); is && known != "" {
+			m.ExternalID = before + m.SHA256
+			break
+		}
+	}
+	return nil
+}
+
 func keep(m *Message, tx *sqldb.Tx, id sqldb.ID, outcome Outcome, cause error) StoredMessage {
 	stored := StoredMessage{ID: id, Bank: m.Bank, ExternalID: m.ExternalID, Source: m.Source, Kind: m.Kind, Outcome: outcome,
-		SHA256: m.SHA256, Size: m.Size, ReceivedAt: tx.Now, Body: m.Raw}
+		Digest: m.SHA256, Size: m.Size, ReceivedAt: tx.Now, Body: m.Raw}
 	if m.Raw == nil {
 		stored.Body = []byte{}
 	}

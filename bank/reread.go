@@ -31,6 +31,7 @@ const sniffed = 4 << 10
 // InboxRowByID reads a message without its bytes; ErrNone if there is none. A statement's key finds the message that brought it.
 func InboxRowByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (InboxRow, error) {
 	m, err := inbox.One(ctx, r, "WHERE id = ?", id)
+	m.hash()
 	if !errors.Is(err, sqldb.ErrNone) {
 		return m, err
 	}

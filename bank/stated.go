@@ -23,9 +23,9 @@ type sheet struct {
 
 // compared is an entry as far as another sighting of it is compared with it; what is the same for a whole sheet is not
 // read.
-var compared = sqldb.NewTable("entries", "id, serial, serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, payer_name, payer_account",
+var compared = sqldb.NewTable("entries", "id, serial, serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, sealed",
 	func(e *Entry) []any {
-		return []any{&e.ID, &e.Serial, &e.SerialSeq, &e.Direction, &e.Reversal, &e.ReversalOf, &e.Returned, &e.SubAccount, &e.Amount, sqldb.Wall(&e.BookedAt), &e.PayerName, &e.PayerAccount}
+		return []any{&e.ID, &e.Serial, &e.SerialSeq, &e.Direction, &e.Reversal, &e.ReversalOf, &e.Returned, &e.SubAccount, &e.Amount, sqldb.Wall(&e.BookedAt), SealedPayer(e)}
 	})
 
 // gathered is what a sheet comes to before it is written.

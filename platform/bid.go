@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,10 +45,21 @@ type Bid struct {
 
 var bids = sqldb.NewTable("bids", bidColumns, bidRow)
 
-const bidColumns = "id, lot_id, bidder, bidder_key, bidder_account, state, version"
+const bidColumns = "id, lot_id, bidder_tag, sealed, state, version"
 
 func bidRow(b *Bid) []any {
-	return []any{&b.ID, &b.LotID, &b.Bidder, &b.BidderKey, &b.BidderAccount, &b.State, &b.Version}
+	return []any{&b.ID, &b.LotID, sqldb.Tag(bidderTag, &b.BidderKey), SealedBidder(b), &b.State, &b.Version}
+}
+
+// bidderTag is the place of the tags of BidderKey.
+const bidderTag = "bids.bidder"
+
+// TagOfBidder is the argument by which a statement finds bids.bidder_tag for the key of a name.
+func TagOfBidder(key string) any { return sqldb.Tag(bidderTag, &key) }
+
+// SealedBidder is the column bids.sealed, which says whose bid it is, as a field of a query; the bid's ID has to stand before it.
+func SealedBidder(b *Bid) any {
+	return sqldb.Sealed("bids", &b.ID, &b.Bidder, &b.BidderKey, &b.BidderAccount)
 }
 
 // BidOrder is what POST /v1/bids says: that a bidder takes part in a lot, and which number was leased to the bid.
@@ -77,7 +89,11 @@ func (d *Desk) PutBid(ctx context.Context, by string, o BidOrder) (bid Bid, isNe
 
 // BidsOf lists the bids on the lots.
 func BidsOf(ctx context.Context, r sqldb.Reader, lotIDs []sqldb.ID) ([]Bid, error) {
-	return allIn(ctx, r, bids, "lot_id", lotIDs, "lot_id, bidder_key")
+	all, err := allIn(ctx, r, bids, "lot_id", lotIDs, "lot_id, id")
+	slices.SortFunc(all, func(a, b Bid) int {
+		return cmp.Or(cmp.Compare(a.LotID, b.LotID), cmp.Compare(a.BidderKey, b.BidderKey))
+	})
+	return all, err
 }
 
 // BidsByID reads bids, however many; a key that there is none of is missing in the answer.
@@ -104,10 +120,10 @@ func bidsByName(ctx context.Context, r sqldb.Reader, names []bidName) (map[bidNa
 		part = filledUp(part)
 		args := make([]any, 0, 2*len(part))
 		for _, n := range part {
-			args = append(args, n.lot, n.key)
+			args = append(args, n.lot, sqldb.Tag(bidderTag, new(n.key)))
 		}
-		or := strings.Repeat(" OR lot_id = ? AND bidder_key = ?", len(part)-1)
-		rows, err := bids.All(ctx, r, "WHERE lot_id = ? AND bidder_key = ?"+or+" ORDER BY id", args...)
+		or := strings.Repeat(" OR lot_id = ? AND bidder_tag = ?", len(part)-1)
+		rows, err := bids.All(ctx, r, "WHERE lot_id = ? AND bidder_tag = ?"+or+" ORDER BY id", args...)
 		if err != nil {
 			return nil, err
 		}
@@ -276,8 +292,8 @@ func (b *book) change(ctx context.Context, bid *Bid, o BidOrder) (bool, error) {
 	if bid.Version == 0 {
 		return true, nil
 	}
-	n, err := b.tx.Exec(ctx, "UPDATE bids SET bidder = ?, bidder_account = ?, version = version + 1 WHERE id = ? AND version = ?",
-		bid.Bidder, bid.BidderAccount, bid.ID, bid.Version)
+	n, err := b.tx.Exec(ctx, "UPDATE bids SET sealed = ?, version = version + 1 WHERE id = ? AND version = ?",
+		SealedBidder(bid), bid.ID, bid.Version)
 	if err != nil {
 		return false, fmt.Errorf("change bid: %w", err)
 	}

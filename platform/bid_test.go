@@ -82,7 +82,7 @@ func TestTwoReplicasToldOfOneBid(t *testing.T) {
 				_, _, errs[1] = b.PutBid(ctx, "test", BidOrder{Lot: lotA.Number, Bidder: "（" + name + "）"})
 			})
 			wg.Wait()
-			bid, err := bids.One(ctx, h.db, "WHERE bidder_key = ?", name)
+			bid, err := bids.One(ctx, h.db, "WHERE bidder_tag = ?", sqldb.Tag(bidderTag, &name))
 			if err != nil || errs[0] != nil || errs[1] != nil || bid.BidderAccount != "2" {
 				h.Fatalf("%+v %v %v", bid, err, errs)
 			}

@@ -71,13 +71,13 @@ func columnsOf(letter, columns string) string {
 }
 
 var (
-	claimsOfNumbers = "SELECT " + columnsOf("t", lotColumns) + ", COALESCE(b.id, 0), COALESCE(b.lot_id, 0), COALESCE(b.bidder, ''), COALESCE(b.bidder_key, ''), " +
-		"COALESCE(b.bidder_account, ''), COALESCE(b.state, ''), COALESCE(b.version, 0), " + columnsOf("l", leaseColumns) +
+	claimsOfNumbers = "SELECT " + columnsOf("t", lotColumns) + ", COALESCE(b.id, 0), COALESCE(b.lot_id, 0), COALESCE(b.bidder_tag, ''), b.sealed, " +
+		"COALESCE(b.state, ''), COALESCE(b.version, 0), " + columnsOf("l", leaseColumns) +
 		" FROM leases l JOIN lots t ON t.id = l.lot_id LEFT JOIN bids b ON b.id = l.bid_id WHERE l.sub_account "
 
 	claimsOfPayers = "SELECT " + columnsOf("t", lotColumns) + ", " + columnsOf("b", bidColumns) + ", COALESCE(l.id, 0), COALESCE(l.bank, ''), " +
 		"COALESCE(l.sub_account, ''), COALESCE(l.lot_id, 0), COALESCE(l.bid_id, 0), COALESCE(l.leased_from, ?), COALESCE(l.leased_to, ?), " +
-		"COALESCE(l.version, 0) FROM bids b JOIN lots t ON t.id = b.lot_id LEFT JOIN leases l ON l.bid_id = b.id WHERE b.bidder_key "
+		"COALESCE(l.version, 0) FROM bids b JOIN lots t ON t.id = b.lot_id LEFT JOIN leases l ON l.bid_id = b.id WHERE b.bidder_tag "
 )
 
 func claimsByNumber(ctx context.Context, r sqldb.Reader, asks []Ask) (map[number][]Claim, error) {
@@ -97,7 +97,7 @@ func claimsByPayer(ctx context.Context, r sqldb.Reader, asks []Ask) (map[string]
 	payers := asked(asks, func(a Ask) string { return a.PayerKey })
 	claims := map[string][]Claim{}
 	never := sqldb.At(Lease{}.From)
-	err := inLists(payers, func(in string, args []any) error {
+	err := inLists(sqldb.Tags(bidderTag, payers), func(in string, args []any) error {
 		args = append([]any{never, never}, args...)
 		rows, err := sqldb.Select(ctx, r, claimRow, claimsOfPayers+in+" ORDER BY b.id, l.id", args...)
 		for _, c := range rows {

@@ -287,7 +287,7 @@ func TestTortureCrowdSeesOnePool(t *testing.T) {
 }
 
 func crowdSeesOnePool(t *testing.T, rounds int) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		if _, wrong := playedBy(t, url, rounds, nil); len(wrong) > 0 {
 			t.Errorf("%s", strings.Join(wrong, "\n"))
 		}
@@ -296,7 +296,7 @@ func crowdSeesOnePool(t *testing.T, rounds int) {
 
 // Without the guard – look for a free number, then write that it is taken – the same crowd is caught at it.
 func TestCrowdWithoutTheGuardIsCaught(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		const rounds = 4
 		impossible, wrong := playedBy(t, url, rounds, lookThenTake)
 		if impossible < rounds/2 || len(wrong) < rounds/2 {
@@ -331,7 +331,7 @@ func lookThenTake(_ *Desk, db *sqldb.DB, bid Bid) (string, error) {
 // Sixteen on two replicas empty the pool: no number twice, nobody without one while there are any, and whoever comes too
 // late is told so and waits.
 func TestCrowdEmptiesThePool(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		c := newCrowd(t, url)
 		c.fill(0)
 		const more = askers*4 - 5

@@ -91,9 +91,9 @@ type eventRow struct {
 	ReceivedAt time.Time
 }
 
-var platformEvents = sqldb.NewTable("platform_events", "id, number, kind, lot_id, bid_id, happened_at, opens_at, note, digest, received_at",
+var platformEvents = sqldb.NewTable("platform_events", "id, number, kind, lot_id, bid_id, happened_at, opens_at, digest, sealed, received_at",
 	func(e *eventRow) []any {
-		return []any{&e.ID, &e.Number, &e.Kind, &e.LotID, &e.BidID, sqldb.Wall(&e.HappenedAt), sqldb.Wall(&e.OpensAt), &e.Note, &e.Digest,
+		return []any{&e.ID, &e.Number, &e.Kind, &e.LotID, &e.BidID, sqldb.Wall(&e.HappenedAt), sqldb.Wall(&e.OpensAt), sqldb.Tag("platform_events", &e.Digest), sqldb.Sealed("platform_events", &e.ID, &e.Note, &e.Digest),
 			sqldb.Wall(&e.ReceivedAt)}
 	})
 

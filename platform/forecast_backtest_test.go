@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"depositd/migrations/sqldb/sqldbtest"
 )
 
 // score is what a backtest came to.
@@ -205,10 +207,8 @@ func quickAlarm(f PoolFacts, rng *rand.Rand) bool {
 // In time for 99 of 100 exhaustions, and two false alarms a year at most: over worlds with seasons, growth and programmes, in half
 // of which somebody acts.
 func TestForecastIsInTime(t *testing.T) {
-	worlds := 6
-	if underRace() {
-		worlds = 2
-	}
+	sqldbtest.Unwatched(t)
+	const worlds = 6
 	s := backtests(worlds, quickAlarm)
 	t.Logf("%d worlds: %+v", worlds, s)
 	if !s.good() || s.exhaustions < 2*worlds {
@@ -219,9 +219,7 @@ func TestForecastIsInTime(t *testing.T) {
 // What is said of one path in ten happens in about one case of ten: in worlds with plenty of numbers, the days after a
 // forecast are held against its quantiles.
 func TestForecastIsCalibrated(t *testing.T) {
-	if underRace() {
-		t.Skip("it is about figures, and one goroutine's")
-	}
+	sqldbtest.Unwatched(t)
 	cases, low, middle, high := 0, 0, 0, 0
 	for seed := range 6 {
 		w, rng := newWorld(uint64(seed)), seeded()
@@ -260,6 +258,7 @@ func TestTortureForecastIsInTime(t *testing.T) {
 	if os.Getenv("TORTURE") == "" {
 		t.Skip("minutes; TORTURE=1 runs it")
 	}
+	sqldbtest.Unwatched(t)
 	s := backtests(80, quickAlarm)
 	t.Logf("%+v", s)
 	if !s.good() || s.exhaustions < 300 {
@@ -269,9 +268,7 @@ func TestTortureForecastIsInTime(t *testing.T) {
 
 // What the backtest is there to find: forecasts that leave something out.
 func TestBacktestFindsWhatAForecastIgnores(t *testing.T) {
-	if underRace() {
-		t.Skip("the forecast's own backtest runs all of it")
-	}
+	sqldbtest.Unwatched(t)
 	for _, c := range []struct {
 		ignores string
 		worlds  int

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform/deposit"
 )
 
@@ -54,6 +55,7 @@ func busy() PoolFacts {
 
 // A year of ten thousand numbers takes well under a second; the same seed says the same; the alarm of the backtest is this one.
 func TestPredictionOfABusyPool(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	f, start := busy(), time.Now()
 	p := f.Predict(seeded())
 	t.Logf("%v: %+v", time.Since(start), Prediction{p.Today, p.Paths, p.EmptyEarly, p.EmptyMiddle, p.EmptyLate, p.EmptyInLead, p.EmptySoon, p.Need, p.Free[364:]})
@@ -78,6 +80,7 @@ func TestPredictionOfABusyPool(t *testing.T) {
 
 // What may be read off without any drawing.
 func TestPredictionOfSimplePools(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	quiet := PoolFacts{Today: "2026-06-10", Works: weekdays, LeadDays: 10, Quarantine: 90, Arrivals: make([]int, FactDays)}
 	with := func(change func(*PoolFacts)) PoolFacts { f := quiet; change(&f); return f }
 	asked := func(n int) []int {
@@ -153,6 +156,7 @@ func TestLeadTimeAcrossAHoliday(t *testing.T) {
 
 // Little's law and the simulation agree on what is enough for ever: with a tenth more nothing runs out, with a fifth less it does.
 func TestNeedAgreesWithThePaths(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	f := busy()
 	f.Openings, f.Back, f.Held, f.Notice = nil, nil, nil, nil
 	need := f.Predict(seeded()).Need

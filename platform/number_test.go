@@ -26,7 +26,7 @@ const (
 
 func eachClock(t *testing.T, test func(h clocked)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		now := noon
 		db := sqldbtest.Open(t, url, func() time.Time { return now })
 		test(clocked{house{t, db, NewDesk(db)}, &now})

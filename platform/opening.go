@@ -30,8 +30,8 @@ type openingWord struct {
 	SaidAt  time.Time
 }
 
-var openingWords = sqldb.NewTable("opening_words", "id, lot_id, kind, opens_at, step, person, reason, said_at", func(w *openingWord) []any {
-	return []any{&w.ID, &w.LotID, &w.Kind, sqldb.Wall(&w.OpensAt), &w.Step, &w.Person, &w.Reason, sqldb.Wall(&w.SaidAt)}
+var openingWords = sqldb.NewTable("opening_words", "id, lot_id, kind, opens_at, step, person, sealed, said_at", func(w *openingWord) []any {
+	return []any{&w.ID, &w.LotID, &w.Kind, sqldb.Wall(&w.OpensAt), &w.Step, &w.Person, sqldb.SealedIfAny("opening_words", &w.ID, &w.Reason), sqldb.Wall(&w.SaidAt)}
 })
 
 // Agreement is how far two persons have come with a lot's opening.

@@ -2,12 +2,11 @@ package platform
 
 import (
 	"fmt"
-	"runtime/debug"
-	"slices"
 	"testing"
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform/deposit"
 )
 
@@ -121,16 +120,9 @@ func TestSyncIsAllOrNothing(t *testing.T) {
 	})
 }
 
-func underRace() bool {
-	build, _ := debug.ReadBuildInfo()
-	return slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 // The largest call goes through in one transaction.
 func TestSyncOfTheLargestCall(t *testing.T) {
-	if underRace() {
-		t.Skip("a minute under the race detector, and it runs on one goroutine")
-	}
+	sqldbtest.Unwatched(t)
 	each(t, func(h house) {
 		o := month(2500)
 		o.Bids = o.Bids[:7499]

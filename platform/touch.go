@@ -17,8 +17,8 @@ type Touch struct {
 	BidderKey  string
 }
 
-var touched = sqldb.NewTable("touched", "id, bank, sub_account, bidder_key", func(t *Touch) []any {
-	return []any{&t.ID, &t.Bank, &t.SubAccount, &t.BidderKey}
+var touched = sqldb.NewTable("touched", "id, bank, sub_account, sealed", func(t *Touch) []any {
+	return []any{&t.ID, &t.Bank, &t.SubAccount, sqldb.Sealed("touched", &t.ID, &t.BidderKey)}
 })
 
 // Touched lists some of what changed and was not judged again yet; Untouch says that it was.
@@ -45,25 +45,34 @@ func touchBids(ctx context.Context, tx *sqldb.Tx, ids []sqldb.ID) error {
 	return touch(ctx, tx, "b.id", ids)
 }
 
+// bidTouch is a touch with the bid that is its reason.
+type bidTouch struct {
+	Touch
+	bid Bid
+}
+
+func touchRow(t *bidTouch) []any {
+	return []any{&t.Bank, &t.SubAccount, &t.bid.ID, SealedBidder(&t.bid)}
+}
+
 func touch(ctx context.Context, tx *sqldb.Tx, column string, ids []sqldb.ID) error {
 	slices.Sort(ids)
 	return inLists(slices.Compact(ids), func(in string, args []any) error {
-		rows, err := sqldb.Select(ctx, tx, func(t *Touch) []any { return []any{&t.Bank, &t.SubAccount, &t.BidderKey} },
-			"SELECT COALESCE(l.bank, ''), COALESCE(l.sub_account, ''), b.bidder_key FROM bids b "+
-				"LEFT JOIN leases l ON l.bid_id = b.id WHERE "+column+" "+in+" ORDER BY b.id, l.id", args...)
+		rows, err := sqldb.Select(ctx, tx, touchRow, "SELECT COALESCE(l.bank, ''), COALESCE(l.sub_account, ''), b.id, b.sealed FROM bids b "+
+			"LEFT JOIN leases l ON l.bid_id = b.id WHERE "+column+" "+in+" ORDER BY b.id, l.id", args...)
 		if err != nil {
 			return err
 		}
-		shared, err := sqldb.Select(ctx, tx, func(t *Touch) []any { return []any{&t.Bank, &t.SubAccount} },
+		shared, err := sqldb.Select(ctx, tx, func(t *bidTouch) []any { return []any{&t.Bank, &t.SubAccount} },
 			"SELECT DISTINCT l.bank, l.sub_account FROM bids b JOIN lots t ON t.id = b.lot_id AND t.numbering = 'PER_LOT' "+
 				"JOIN leases l ON l.lot_id = t.id AND l.bid_id = 0 WHERE "+column+" "+in+" ORDER BY l.bank, l.sub_account", args...)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, shared...)
-		for i := range rows {
-			rows[i].ID = tx.NewID()
+		var fresh []Touch
+		for _, t := range append(rows, shared...) {
+			fresh = append(fresh, Touch{tx.NewID(), t.Bank, t.SubAccount, t.bid.BidderKey})
 		}
-		return touched.Insert(ctx, tx, rows...)
+		return touched.Insert(ctx, tx, fresh...)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -136,6 +137,9 @@ func (t trail) holdTo(ctx context.Context, c Checkpoint, kept []Seal) (string, e
 		}
 		return nil
 	})
+	if errors.Is(err, sqldb.ErrSealed) { // a note that does not open
+		return rewritten(c), nil
+	}
 	if err != nil {
 		return "", err
 	}
@@ -143,9 +147,13 @@ func (t trail) holdTo(ctx context.Context, c Checkpoint, kept []Seal) (string, e
 	case now.Events != c.Open.Events:
 		return fmt.Sprintf("%s 之后、检查点之前原有事件 %d 条，现有 %d 条", c.Sealed, c.Open.Events, now.Events), nil
 	case now.Hash != c.Open.Hash:
-		return fmt.Sprintf("%s 之后、检查点之前的事件被改写", c.Sealed), nil
+		return rewritten(c), nil
 	}
 	return "", nil
+}
+
+func rewritten(c Checkpoint) string {
+	return fmt.Sprintf("%s 之后、检查点之前的事件被改写", c.Sealed)
 }
 
 // Line is a checkpoint as it is kept: one line of JSON.

@@ -13,14 +13,16 @@ func TestCheckpointOfTheDatabase(t *testing.T) {
 	eachBase(t, true, func(t *testing.T, url string, restore func(testing.TB)) {
 		for _, statements := range [][]string{
 			{},
-			{"UPDATE events SET note = 'x' WHERE seq = 3"},
+			{"UPDATE events SET sealed = 'x' WHERE seq = 3"},
+			{"UPDATE events SET sealed = 'x' WHERE at >= '2026-06-13 00:00:00.000'"},
+			{"UPDATE events SET sealed = '' WHERE at >= '2026-06-13 00:00:00.000'"},
 			{"UPDATE events SET by_whom = 'x' WHERE at >= '2026-06-13 00:00:00.000'"},
 			{"DELETE FROM events WHERE seq = 5"},
 			{"DELETE FROM events WHERE at >= '2026-06-13 00:00:00.000'"},
 			{"DELETE FROM events", "DELETE FROM seals"},
 			{"DELETE FROM seals"},
 			{"UPDATE seals SET hash = 'x'"},
-			{"INSERT INTO events (at, by_whom, table_name, row_id, was, became, note) VALUES ('2026-06-01 00:00:00.000', 'x', 'lots', 1, '', 'OPENED', '')"},
+			{"INSERT INTO events (at, by_whom, table_name, row_id, was, became, sealed) VALUES ('2026-06-01 00:00:00.000', 'x', 'lots', 1, '', 'OPENED', '')"},
 		} {
 			restore(t)
 			h := reopen(t, url, &sqldbtest.Faults{})

@@ -38,15 +38,7 @@ type house struct {
 func open(t testing.TB, url string) *house {
 	t.Helper()
 	now := wall("2026-06-12 12:30:00")
-	db, err := sqldb.OpenAt(context.Background(), url, func() time.Time { return now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return houseOf(t, db, &now)
+	return houseOf(t, sqldbtest.Open(t, url, func() time.Time { return now }), &now)
 }
 
 // houseOf is the desks over an open database.

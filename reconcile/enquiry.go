@@ -87,9 +87,9 @@ const (
 // EnquiryMoves is how an enquiry's state changes.
 var EnquiryMoves = deposit.Machine{Asked: {"release": Answered}, Answered: {}}
 
-var enquiries = sqldb.NewTable("enquiries", "id, sub_account, amount, day, serial, bank, bidder, reason, asked_by, asked_at, released_by, released_at, answer, place, state, version",
+var enquiries = sqldb.NewTable("enquiries", "id, sub_account, amount, day, serial, bank, sealed, asked_by, asked_at, released_by, released_at, answer, place, state, version",
 	func(e *Enquiry) []any {
-		return []any{&e.ID, &e.SubAccount, &e.Amount, &e.Day, &e.Serial, &e.Bank, &e.Payer, &e.Reason, &e.AskedBy, sqldb.Wall(&e.AskedAt), &e.ReleasedBy,
+		return []any{&e.ID, &e.SubAccount, &e.Amount, &e.Day, &e.Serial, &e.Bank, sqldb.Sealed("enquiries", &e.ID, &e.Payer, &e.Reason), &e.AskedBy, sqldb.Wall(&e.AskedAt), &e.ReleasedBy,
 			sqldb.Wall(&e.ReleasedAt), &e.Answer, &e.Place, &e.State, &e.Version}
 	})
 

@@ -78,8 +78,9 @@ var badCases = []useCase{
 		return nil
 	}},
 	{"in two transactions", false, func(ctx context.Context, h *house) error {
-		return errors.Join(h.execute(ctx, "INSERT INTO entries SELECT 77, bank, parent_account, booking_date, 'half', serial_seq, direction, reversal, reversal_of, returned, sub_account, "+
-			"amount, booked_at, payer_name, payer_key, payer_account, payer_bank, payer_bank_code, remark, first_seen FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM entries WHERE id = 77)"),
+		return errors.Join(h.execute(ctx, "INSERT INTO entries (id, bank, parent_account, booking_date, serial, serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, payer_tag, first_seen, sealed) "+
+			"SELECT 77, bank, parent_account, booking_date, 'half', serial_seq, direction, reversal, reversal_of, returned, sub_account, amount, booked_at, payer_tag, first_seen, ? "+
+			"FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM entries WHERE id = 77)", bank.SealedPayer(&bank.Entry{ID: 77})),
 			h.execute(ctx, "INSERT INTO unjudged (entry_id, cause) SELECT 77, 0 FROM entries WHERE serial = '1' AND NOT EXISTS (SELECT 1 FROM unjudged WHERE entry_id = 77)"),
 			h.execute(ctx, "INSERT INTO sightings (entry_id, source, file_id, ordinal, seen_at) SELECT 77, source, file_id, 99, seen_at FROM sightings AS s JOIN entries AS e ON e.id = s.entry_id "+
 				"WHERE e.serial = '1' AND source = 'N' AND NOT EXISTS (SELECT 1 FROM sightings WHERE entry_id = 77)"))
@@ -89,8 +90,8 @@ var badCases = []useCase{
 	}},
 }
 
-func (h *house) execute(ctx context.Context, text string) error {
-	return h.db.Write(ctx, "test", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text); return err })
+func (h *house) execute(ctx context.Context, text string, args ...any) error {
+	return h.db.Write(ctx, "test", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text, args...); return err })
 }
 
 func (h *house) receive(ctx context.Context, e bank.Entry, id string) error {
@@ -155,6 +156,7 @@ func reopen(t testing.TB, url string, faults *sqldbtest.Faults) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sqldbtest.Unlock(t, db)
 	return houseOf(t, db, &now)
 }
 
@@ -252,11 +254,14 @@ func differs(when, want, got string) string {
 }
 
 // every gives the calls to disturb: all on a file, a sample of so many on a server, where bringing the database back takes
-// its time, and under the race detector. With TORTURE=1 all everywhere.
+// its time, and one under the race detector. With TORTURE=1 all everywhere.
 func (tr *trial) every(sample int) (ks []int) {
 	step := max(1, tr.calls/sample)
-	if os.Getenv("TORTURE") != "" || sqldb.File(tr.url) != "" && !sampled {
+	switch {
+	case os.Getenv("TORTURE") != "" || sqldb.File(tr.url) != "" && !sampled:
 		step = 1
+	case sampled:
+		step = tr.calls
 	}
 	for k := 1 + int(time.Now().UnixNano())%step; k <= tr.calls; k += step {
 		ks = append(ks, k)
@@ -266,7 +271,7 @@ func (tr *trial) every(sample int) (ks []int) {
 
 // eachBase runs a test on a furnished database of each engine, which it can bring back.
 func eachBase(t *testing.T, closed bool, test func(t *testing.T, url string, restore func(testing.TB))) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Parallel()
 		h := open(t, url)
 		furnish(h)
@@ -300,6 +305,7 @@ func TestTortureEveryCallFails(t *testing.T) {
 
 // TestEveryCallFailsIsNoticed: use cases that are made wrong are found out.
 func TestEveryCallFailsIsNoticed(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	for _, c := range badCases {
 		t.Run(c.name, func(t *testing.T) {
 			eachBase(t, c.closed, func(t *testing.T, url string, restore func(testing.TB)) {

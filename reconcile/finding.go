@@ -75,11 +75,14 @@ type Finding struct {
 	FoundAt       time.Time
 }
 
-var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, detail, state, version, found_at",
+var findings = sqldb.NewTable("findings", "id, kind, subject, code, reasons, day, bank, parent_account, amount, lot_id, bid_id, suggested_bid, department, sealed, state, version, found_at",
 	func(f *Finding) []any {
 		return []any{&f.ID, &f.Kind, &f.Subject, &f.Code, &f.Reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.LotID, &f.BidID, &f.SuggestedBid,
-			&f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt)}
+			&f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt)}
 	})
+
+// sealedDetail is the column findings.sealed, as a field of a query; the finding's ID has to stand before it.
+func sealedDetail(id *sqldb.ID, detail *string) any { return sqldb.Sealed("findings", id, detail) }
 
 // findingsOn reads the findings of some kinds on the given subjects.
 func findingsOn(ctx context.Context, r sqldb.Reader, subjects []sqldb.ID, kinds ...FindingKind) (all []Finding, err error) {
@@ -146,8 +149,9 @@ func revise(ctx context.Context, tx *sqldb.Tx, old, f Finding) error {
 	if same && old.State != Cleared {
 		return nil
 	}
-	n, err := tx.Exec(ctx, "UPDATE findings SET code = ?, reasons = ?, day = ?, suggested_bid = ?, bid_id = ?, lot_id = ?, amount = ?, department = ?, detail = ?, version = version + 1 "+
-		"WHERE id = ? AND version = ?", f.Code, f.Reasons, f.Day, f.SuggestedBid, f.BidID, f.LotID, f.Amount, f.Department, f.Detail, old.ID, old.Version)
+	f.ID = old.ID
+	n, err := tx.Exec(ctx, "UPDATE findings SET code = ?, reasons = ?, day = ?, suggested_bid = ?, bid_id = ?, lot_id = ?, amount = ?, department = ?, sealed = ?, version = version + 1 "+
+		"WHERE id = ? AND version = ?", f.Code, f.Reasons, f.Day, f.SuggestedBid, f.BidID, f.LotID, f.Amount, f.Department, sealedDetail(&f.ID, &f.Detail), old.ID, old.Version)
 	if err != nil {
 		return err
 	}

@@ -278,7 +278,7 @@ func TestReleaseByAPerson(t *testing.T) {
 
 // Late money puts a free number back into quarantine and keeps it there until the money is paid back.
 func TestLateMoneyHoldsTheNumber(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		k := keep(t, url, "{from: load, quarantine_days: 1}", true)
 		k.sim.Lend("", "n1", "K")
 		_, err := k.platform.LoadNumbers(context.Background(), "test", "lcyh", keeperParent, []string{"n1"})
@@ -309,7 +309,7 @@ func TestLateMoneyHoldsTheNumber(t *testing.T) {
 // Two replicas, and many who wait in each: every bid gets a number of its own, and no more are opened than one to spare for each
 // replica.
 func TestManyOpenAtOnce(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		k := keep(t, url, "open", true)
 		var stock []string
 		for i := range 40 {

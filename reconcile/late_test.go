@@ -135,7 +135,7 @@ type walk struct {
 // The same by the desks themselves: bids come, lots end, money comes at once, late or with its notice weeks late, is paid
 // back, numbers are released, rest and are leased again. Whose money each credit is, is what the ledger says.
 func TestLateMoneyThroughTheDatabase(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		w := &walk{kept: keep(t, url, "{from: load, quarantine_days: 3}", true), r: rand.New(rand.NewPCG(7, 7)),
 			ledger: map[string][]holding{}, lotOf: map[string]string{}, credits: map[string]lateCredit{}, number: map[string]string{}}
 		keys := rand.New(rand.NewPCG(7, 8)) // which say what numbers are drawn
@@ -182,9 +182,13 @@ func TestLateMoneyThroughTheDatabase(t *testing.T) {
 // holderOf is whose number a credit was found to be on.
 func (w *walk) holderOf(serial string) string {
 	w.t.Helper()
-	holder, err := sqldb.Value[string](context.Background(), w.db, "SELECT COALESCE(MAX(b.bidder), '') FROM entries AS e JOIN matches AS m ON m.entry_id = e.id JOIN bids AS b ON b.id = m.bid_id WHERE e.serial = ?", serial)
+	row := func(b *platform.Bid) []any { return []any{&b.ID, platform.SealedBidder(b)} }
+	found, err := sqldb.Select(context.Background(), w.db, row, "SELECT b.id, b.sealed FROM entries AS e JOIN matches AS m ON m.entry_id = e.id JOIN bids AS b ON b.id = m.bid_id WHERE e.serial = ?", serial)
 	w.must(err)
-	return holder
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0].Bidder
 }
 
 func (w *walk) step() {

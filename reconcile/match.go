@@ -129,9 +129,9 @@ func suggestAgain(ctx context.Context, tx *sqldb.Tx, changed []*heard, standing 
 	for _, b := range bids {
 		payers[b.BidderKey] = true
 	}
-	return sqldb.Chunks(slices.Sorted(maps.Keys(payers)), func(in string, args []any) error {
+	return sqldb.Chunks(sqldb.Tags(strayTag, slices.Sorted(maps.Keys(payers))), func(in string, args []any) error {
 		astray, err := sqldb.Select(ctx, tx, func(id *sqldb.ID) []any { return []any{id} }, "SELECT m.entry_id FROM strays AS s JOIN matches AS m ON m.entry_id = s.entry_id "+
-			"WHERE m.verdict IN ('WRONG_SUB_ACCOUNT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT') AND s.payer_key IN "+in, args...)
+			"WHERE m.verdict IN ('WRONG_SUB_ACCOUNT','UNKNOWN_SUB_ACCOUNT','PAID_TO_PARENT') AND s.payer_tag IN "+in, args...)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // TestBeat: a gap between two signs of life is an outage, noted once however many replicas find it, with its cause; the clock
 // going back is none.
 func TestBeat(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		now := wall("2026-06-12 09:00:00")
 		db := sqldbtest.Open(t, url, func() time.Time { return now })
 		beat := func(after time.Duration, failed, stopping bool) *reconcile.Outage {

@@ -8,11 +8,13 @@ import (
 
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
+	"depositd/platform/deposit"
+	"depositd/reconcile"
 )
 
 // Two bidders of a lot who were paid for from one account are told of once their lot is open (条例 §40(6)), and not looked for before.
 func TestSharedPayer(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		h := open(t, url)
 		h.lot("L1", "1000.00", "2026-06-12 15:00:00")
 		h.lot("L2", "1000.00", "2026-06-12 15:00:00")
@@ -26,7 +28,14 @@ func TestSharedPayer(t *testing.T) {
 			t.Helper()
 			_, err := h.reconcile.JudgeAll(context.Background())
 			h.must(err)
-			return sqldbtest.Strings(t, url, "SELECT detail FROM findings WHERE code = 'SHARED_PAYER' AND state = 'OPEN' ORDER BY detail")
+			rows, _, err := h.reconcile.Findings(context.Background(), deposit.SightOfAll(), reconcile.FindingQuery{Code: reconcile.SharedPayer, State: "OPEN"})
+			h.must(err)
+			var told []string
+			for _, f := range rows {
+				told = append(told, f.Detail)
+			}
+			slices.Sort(told)
+			return told
 		}
 		*h.now = wall("2026-06-13 08:00:00") // the clock alone tells nothing
 		if got := found(); len(got) > 0 {

@@ -60,7 +60,7 @@ func (k *kept) wantFound(what string, got []string, want ...string) {
 
 // What is wrong with a pool is found, once, and cleared when it is over.
 func TestPoolFindings(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		k := keep(t, url, "{from: load, low_water: 3}", true)
 		k.load("n1", "n2", "n3")
 		k.sim.Stock("", "n1", "n2", "n3")

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"depositd/bank"
 	"depositd/migrations/sqldb"
+	"depositd/platform"
 	"depositd/platform/deposit"
 )
 
@@ -18,7 +20,7 @@ type FindingQuery struct {
 	State      string
 	Todo       bool // those that somebody still has to see to: open or explained
 	Department string
-	Search     string     // part of a number, lot, payer, bidder or serial, or an amount
+	Search     string     // part of a number, lot or serial, an amount, or the whole name of a payer or bidder, which are stored sealed
 	IDs        []sqldb.ID // these alone; at most mostChosen
 	After      string     // the cursor that the page before gave
 	Limit      int        // at most mostFindings
@@ -52,8 +54,11 @@ func (q *FindingQuery) where() (text string, args []any) {
 		only(true, "f.id IN "+sqldb.In(len(keys)), keys...)
 	}
 	if q.Search != "" {
-		text := "INSTR(e.sub_account, ?) > 0 OR INSTR(e.serial, ?) > 0 OR INSTR(e.payer_name, ?) > 0 OR INSTR(l.number, ?) > 0 OR INSTR(b.bidder, ?) > 0"
-		args = append(args, q.Search, q.Search, q.Search, q.Search, q.Search)
+		text := "INSTR(e.sub_account, ?) > 0 OR INSTR(e.serial, ?) > 0 OR INSTR(l.number, ?) > 0"
+		args = append(args, q.Search, q.Search, q.Search)
+		if key := deposit.NameKey(q.Search); key != "" {
+			text, args = text+" OR e.payer_tag = ? OR b.bidder_tag = ?", append(args, bank.TagsOfPayers([]string{key})[0], platform.TagOfBidder(key))
+		}
 		if fen, err := deposit.ParseBalance(strings.ReplaceAll(q.Search, ",", "")); err == nil {
 			text, args = text+" OR f.amount = ?", append(args, fen)
 		}

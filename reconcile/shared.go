@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
@@ -53,23 +55,39 @@ func (h *hearing) findShared(ctx context.Context, tx *sqldb.Tx) error {
 	var wanted []Finding
 	for _, same := range chunkedBy(payments) {
 		if len(same) > 1 {
-			f := sharedFinding(open[same[0].lot], same)
+			f, err := sharedFinding(tx, open[same[0].lot], same)
+			if err != nil {
+				return err
+			}
 			wanted, subjects = append(wanted, f), append(subjects, f.Subject)
 		}
 	}
 	return keep(ctx, tx, KindPayer, subjects, wanted)
 }
 
-// sharersOf lists who was paid for from which account, by lot and account.
+// sharersOf lists who was paid for from which account, by lot and account. Both are sealed, so that they are sorted here.
 func sharersOf(ctx context.Context, r sqldb.Reader, lots []sqldb.ID) (all []sharer, err error) {
+	type payment struct {
+		bid   platform.Bid
+		entry bank.Entry
+	}
+	row := func(p *payment) []any {
+		return []any{&p.bid.LotID, &p.bid.ID, platform.SealedBidder(&p.bid), &p.entry.ID, bank.SealedPayer(&p.entry)}
+	}
 	err = sqldb.Chunks(lots, func(in string, args []any) error {
-		rows, err := sqldb.Select(ctx, r, func(s *sharer) []any { return []any{&s.lot, &s.account, &s.bid, &s.bidder} },
-			"SELECT DISTINCT b.lot_id, e.payer_account, b.id, b.bidder FROM bids AS b JOIN matches AS m ON m.bid_id = b.id JOIN entries AS e ON e.id = m.entry_id "+
-				"WHERE b.lot_id IN "+in+" AND e.payer_account <> '' AND m.verdict NOT IN ('REVERSED','RETURNED_REFUND') ORDER BY b.lot_id, e.payer_account, b.bidder, b.id", args...)
-		all = append(all, rows...)
+		rows, err := sqldb.Select(ctx, r, row, "SELECT b.lot_id, b.id, b.sealed, e.id, e.sealed FROM bids AS b JOIN matches AS m ON m.bid_id = b.id JOIN entries AS e ON e.id = m.entry_id "+
+			"WHERE b.lot_id IN "+in+" AND m.verdict NOT IN ('REVERSED','RETURNED_REFUND')", args...)
+		for i := range rows {
+			if account := rows[i].entry.PayerAccount; account != "" {
+				all = append(all, sharer{rows[i].bid.LotID, account, rows[i].bid.ID, rows[i].bid.Bidder})
+			}
+		}
 		return err
 	})
-	return all, err
+	slices.SortFunc(all, func(a, b sharer) int {
+		return cmp.Or(cmp.Compare(a.lot, b.lot), cmp.Compare(a.account, b.account), cmp.Compare(a.bidder, b.bidder), cmp.Compare(a.bid, b.bid))
+	})
+	return slices.Compact(all), err
 }
 
 // chunkedBy parts sharers, which come in this order, by lot and account.
@@ -86,14 +104,16 @@ func chunkedBy(all []sharer) (parts [][]sharer) {
 // mostNamed is how many bidders the finding names.
 const mostNamed = 5
 
-func sharedFinding(lot platform.Lot, same []sharer) Finding {
+// sharedFinding is about the lot and the account, which its key must not tell to who has a list of accounts: it is a tag.
+func sharedFinding(tx *sqldb.Tx, lot platform.Lot, same []sharer) (Finding, error) {
+	tag, err := tx.Tag("findings.payer", fmt.Sprint(int64(lot.ID), "|", same[0].account))
 	key := fnv.New64a()
-	_, _ = fmt.Fprint(key, int64(lot.ID), "|", same[0].account) // never fails
+	_, _ = key.Write([]byte(tag)) // never fails
 	names := make([]string, 0, mostNamed)
 	for _, s := range same[:min(len(same), mostNamed)] {
 		names = append(names, s.bidder)
 	}
 	detail := fmt.Sprintf("同一付款账户为 %d 个投标人缴纳：%s", len(same), strings.Join(names, "、"))
 	return Finding{Subject: sqldb.ID(key.Sum64()>>1 | 1), Code: SharedPayer, Reasons: string(SharedPayer), Day: deposit.DayOf(lot.OpensAt),
-		LotID: lot.ID, Department: lot.Department, Detail: string([]rune(detail)[:min(len([]rune(detail)), 400)])}
+		LotID: lot.ID, Department: lot.Department, Detail: string([]rune(detail)[:min(len([]rune(detail)), 400)])}, err
 }

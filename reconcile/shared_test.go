@@ -29,7 +29,7 @@ func TestSharedNumber(t *testing.T) {
 		{"by somebody who has no bid", "1 A 1000.00 13:00:00, 2 B 1000.00 13:01:00, 3 C 1000.00 13:02:00", "3 THIRD_PARTY_PAYER [THIRD_PARTY_PAYER]"},
 		{"by a bidder of another lot, which is sealed", "1 A 1000.00 13:00:00, 2 B 1000.00 13:01:00, 3 D 1000.00 13:02:00", "3 THIRD_PARTY_PAYER [THIRD_PARTY_PAYER]"},
 	}
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		h := open(t, url)
 		h.lot("T", "1000.00", "2026-06-20 15:00:00")
 		for i, c := range cases {
@@ -80,7 +80,7 @@ func (h *house) sharedLot(number string) {
 
 // A bid that comes after its money takes it over from the lot, and one that is told of later still is not asked for it.
 func TestSharedNumberIsJudgedAgain(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		h := open(t, url)
 		*h.now = wall("2026-06-11 10:00:00")
 		h.sharedLot("S")

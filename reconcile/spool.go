@@ -4,18 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"time"
+
+	"depositd/migrations/scratch"
 )
 
 // spool keeps records by partition for a check of files larger than memory. What does not fit into small buffers goes into
-// one file, whose name is taken away as soon as it is there: nobody else can open it, and nothing is left of it when
-// the process dies. One goroutine writes; any number may read when it has done.
+// one scratch file, which nobody else can read. One goroutine writes; any number may read when it has done.
 type spool struct {
 	dir   string
-	file  *os.File // nil until a buffer is full
-	named bool     // the system keeps the name of an open file
+	file  *scratch.File // nil until a buffer is full
 	size  int64
 	parts []partition
 
@@ -84,10 +83,9 @@ func (s *spool) slip(part, size int) ([]byte, error) {
 
 func (s *spool) flush(p *partition) (err error) {
 	if s.file == nil {
-		if s.file, err = os.CreateTemp(s.dir, ".check-*"); err != nil {
+		if s.file, err = scratch.Create(s.dir); err != nil {
 			return err
 		}
-		s.named = os.Remove(s.file.Name()) != nil
 	}
 	if _, err := s.file.WriteAt(p.fresh, s.size); err != nil {
 		return err
@@ -126,9 +124,6 @@ func (s *spool) close() error {
 		return nil
 	}
 	err := s.file.Close()
-	if s.named {
-		err = errors.Join(err, os.Remove(s.file.Name()))
-	}
 	s.file = nil
 	return err
 }

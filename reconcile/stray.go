@@ -16,7 +16,10 @@ type stray struct {
 	PayerKey string
 }
 
-var strays = sqldb.NewTable("strays", "entry_id, payer_key", func(s *stray) []any { return []any{&s.EntryID, &s.PayerKey} })
+// strayTag is the place of the tags of PayerKey, which is kept in no other way.
+const strayTag = "strays.payer"
+
+var strays = sqldb.NewTable("strays", "entry_id, payer_tag", func(s *stray) []any { return []any{&s.EntryID, sqldb.Tag(strayTag, &s.PayerKey)} })
 
 // noteStrays keeps which credits have gone astray. One that has found its way is kept all the same: it is looked at once more
 // than need be.
@@ -52,8 +55,8 @@ func paidAstray(ctx context.Context, r sqldb.Reader, payers []string) ([]bank.En
 		return nil, err
 	}
 	var ids []sqldb.ID
-	err = sqldb.Chunks(payers, func(in string, args []any) error {
-		rows, err := strays.All(ctx, r, "WHERE payer_key IN "+in, args...)
+	err = sqldb.Chunks(sqldb.Tags(strayTag, payers), func(in string, args []any) error {
+		rows, err := strays.All(ctx, r, "WHERE payer_tag IN "+in, args...)
 		for _, s := range rows {
 			ids = append(ids, s.EntryID)
 		}

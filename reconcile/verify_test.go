@@ -30,7 +30,7 @@ var violations = []struct {
 	{"I16", "UPDATE matches SET counted = -1 WHERE entry_id IN (SELECT id FROM entries WHERE serial = '5')", false},
 	{"I17", "INSERT INTO matches (entry_id, verdict, reasons, lease_id, bid_id, lot_id, counted, suggested_bid, judged_at, version) " +
 		"SELECT id, 'MATCHED', '', 0, 0, 0, 0, 0, first_seen, 1 FROM entries WHERE direction = 'D'", false},
-	{"I29", "UPDATE events SET note = '改过' WHERE at < '2026-06-13 00:00:00.000'", false},
+	{"I29", "UPDATE events SET sealed = '改过' WHERE at < '2026-06-13 00:00:00.000'", false},
 	{"I32", "UPDATE lots SET opened_at = '2026-06-12 14:59:59.999'", false},
 	{"I41", "DELETE FROM findings WHERE kind = 'CREDIT'", false},
 	{"I42", "UPDATE closings SET state = 'CLOSED', statement_id = 0", true},
@@ -44,9 +44,9 @@ var violations = []struct {
 // incidentRow inserts an incident that is not closed, with so many entries of a timeline that is not there.
 func incidentRow(state string, entries int) string {
 	never := strings.Repeat(", '1000-01-01 00:00:00.000'", 10)
-	return "INSERT INTO incidents (id, number, plan_digest, scenario, branch, code, subject, source, drill, bank, parent_account, lot_id, department, title, detail, scope, level, " +
+	return "INSERT INTO incidents (id, number, plan_digest, scenario, branch, code, subject, source, drill, bank, parent_account, lot_id, department, scope, level, " +
 		"suggested_level, suggested_why, fault_side, fault, version, closed_as, reported_by, state, entries, began_at, reported_at, confirmed_at, assessed_at, notice_start_at, plan_end_at, " +
-		"notice_end_at, reviewed_at, dismissed_at, gone_at) VALUES (79, 'YJ-2026-0079', '', '5.1.1', '', '', '79', 'PERSON', 0, '', '', 0, '', '', '', '', '', '', '', '', '', 1, 0, '', " +
+		"notice_end_at, reviewed_at, dismissed_at, gone_at) VALUES (79, 'YJ-2026-0079', '', '5.1.1', '', '', '79', 'PERSON', 0, '', '', 0, '', '', '', '', '', '', '', 1, 0, '', " +
 		fmt.Sprintf("'%s', %d%s)", state, entries, never)
 }
 

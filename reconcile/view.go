@@ -41,9 +41,9 @@ type FindingRow struct {
 	FoundAt         time.Time   `json:"found_at"`
 }
 
-const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.detail, f.state, f.version, f.found_at, " +
-	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), COALESCE(e.payer_name, ''), " +
-	"COALESCE(l.number, ''), COALESCE(b.bidder, ''), COALESCE(sl.number, ''), COALESCE(sb.bidder, '') FROM findings AS f " + findingSubjects +
+const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.sealed, f.state, f.version, f.found_at, " +
+	"COALESCE(e.id, 0), COALESCE(e.sub_account, ''), COALESCE(e.serial, ''), COALESCE(e.booked_at, '1000-01-01 00:00:00.000'), e.sealed, " +
+	"COALESCE(l.number, ''), COALESCE(b.id, 0), b.sealed, COALESCE(sl.number, ''), COALESCE(sb.id, 0), sb.sealed FROM findings AS f " + findingSubjects +
 	"LEFT JOIN bids AS sb ON sb.id = f.suggested_bid AND "
 
 // findingSubjects joins what findings are about.
@@ -54,23 +54,26 @@ const findingSubjects = "LEFT JOIN entries AS e ON e.id = f.subject LEFT JOIN bi
 func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where, tail string, args ...any) ([]FindingRow, error) {
 	type row struct {
 		FindingRow
-		reasons string
-		booked  time.Time
+		reasons        string
+		entry          bank.Entry
+		bid, suggested platform.Bid
 	}
 	suggested, before := platform.LotSeen("sb.lot_id", eyes)
 	seen, after := findingSeen(eyes)
 	n := strings.Count(where, "?")
 	args = slices.Concat(before, args[:n:n], after, args[n:])
 	rows, err := sqldb.Select(ctx, r, func(f *row) []any {
-		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, &f.Detail, &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
-			&f.Credit, &f.SubAccount, &f.Serial, sqldb.Wall(&f.booked), &f.Payer, &f.Lot, &f.Bidder, &f.SuggestedLot, &f.SuggestedBidder}
+		return []any{&f.ID, &f.Kind, &f.Code, &f.reasons, &f.Day, &f.Bank, &f.ParentAccount, &f.Amount, &f.Department, sealedDetail(&f.ID, &f.Detail), &f.State, &f.Version, sqldb.Wall(&f.FoundAt),
+			&f.entry.ID, &f.SubAccount, &f.Serial, sqldb.Wall(&f.entry.BookedAt), bank.SealedPayer(&f.entry),
+			&f.Lot, &f.bid.ID, platform.SealedBidder(&f.bid), &f.SuggestedLot, &f.suggested.ID, platform.SealedBidder(&f.suggested)}
 	}, findingText+suggested+" LEFT JOIN lots AS sl ON sl.id = sb.lot_id WHERE "+where+" AND "+seen+" "+tail, args...)
 	all := make([]FindingRow, len(rows))
 	for i, f := range rows {
 		all[i] = f.FindingRow
 		all[i].Reasons = splitCodes(f.reasons)
-		if !f.booked.IsZero() {
-			all[i].BookedAt = &f.booked
+		all[i].Credit, all[i].Payer, all[i].Bidder, all[i].SuggestedBidder = f.entry.ID, f.entry.PayerName, f.bid.Bidder, f.suggested.Bidder
+		if !f.entry.BookedAt.IsZero() {
+			all[i].BookedAt = &f.entry.BookedAt
 		}
 	}
 	return all, err

@@ -22,7 +22,7 @@ func (h *house) judge() {
 // TestWatchTellsNothingSealed: what the watch finds of lots that are not opened it tells of no lot, number, serial or time, and of
 // one or two sealed lots not even that there is something; once the lot is opened it tells what there is.
 func TestWatchTellsNothingSealed(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		k := keep(t, url, "open", true)
 		k.lot("L1", "1000.00", "2026-06-12 15:00:00")
 		k.lot("L2", "1000.00", "2026-06-20 15:00:00")
@@ -80,11 +80,11 @@ func TestWatchTellsNothingSealed(t *testing.T) {
 
 // TestWatchCodes: every sign says which side, if any, and gives each piece of evidence to a step that the plan has.
 func TestWatchCodes(t *testing.T) {
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		k := keep(t, url, "open", true)
 		k.lot("L1", "1000.00", "2026-06-12 10:00:00")
 		k.bid("L1", "甲公司", "n1")

@@ -33,8 +33,8 @@ const (
 	KindResult = "RESULT" // nothing of ours: a notice or a result file that the bank sends by itself
 )
 
-var answers = sqldb.NewTable("refund_answers", "id, send_id, kind, sha256, body, at", func(a *Answer) []any {
-	return []any{&a.ID, &a.SendID, &a.Kind, &a.SHA256, &a.Body, sqldb.Wall(&a.At)}
+var answers = sqldb.NewTable("refund_answers", "id, send_id, kind, body, at", func(a *Answer) []any {
+	return []any{&a.ID, &a.SendID, &a.Kind, sqldb.Sealed("refund_answers", &a.ID, &a.SHA256, &a.Body), sqldb.Wall(&a.At)}
 })
 
 // acts is what a bank's word makes of a line. What it does not know, and a payment it cannot find, is a line that nobody
@@ -117,8 +117,9 @@ func (d *Desk) take(ctx context.Context, tx *sqldb.Tx, l *Line, r bank.PayResult
 		_, err := tx.Exec(ctx, "UPDATE refunds SET asked_at = ? WHERE id = ?", sqldb.At(tx.Now), l.ID)
 		return err
 	}
+	l.Said = r.Text
 	return tx.UpdateAll(ctx, []sqldb.ID{l.ID}, "UPDATE refunds SET word = ?, code = ?, said = ?, bank_serial = ?, asked_at = ?, vouched = '', version = version + 1 WHERE version = ?",
-		r.Status, r.Code, r.Text, orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.Version)
+		r.Status, r.Code, sealedSaid(l), orElse(r.BankSerial, l.BankSerial), sqldb.At(tx.Now), l.Version)
 }
 
 // Result takes a result that the bank sends by itself: each line it names by our serial gets what it says. Files and notices come

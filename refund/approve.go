@@ -69,7 +69,7 @@ func (d *Desk) sign(ctx context.Context, by string, s Signature, act string, app
 		if err != nil {
 			return err
 		}
-		if err := b.signedAs(s, all); err != nil {
+		if err := b.signedAs(tx, s, all); err != nil {
 			return err
 		}
 		if err := approve(tx, b, all); err != nil {
@@ -98,10 +98,12 @@ func (d *Desk) veiled(ctx context.Context, b Batch, err error) (Batch, error) {
 }
 
 // signedAs holds a signature against the batch and its lines as they are now.
-func (b *Batch) signedAs(s Signature, all []Line) error {
+func (b *Batch) signedAs(tx *sqldb.Tx, s Signature, all []Line) error {
 	now := *b
-	now.sign(all)
+	err := now.sign(tx, all)
 	switch {
+	case err != nil:
+		return err
 	case now.Digest != b.Digest:
 		return fmt.Errorf("batch %s: its lines are not those it was made of", b.Number)
 	case s.Version != b.Version || s.Digest != b.Digest:
@@ -260,7 +262,9 @@ func (b Batch) without(ctx context.Context, tx *sqldb.Tx, version int64, rest []
 			return b, err
 		}
 	}
-	b.sign(rest)
+	if err := b.sign(tx, rest); err != nil {
+		return b, err
+	}
 	err := tx.UpdateAll(ctx, []sqldb.ID{b.ID}, "UPDATE refund_batches SET line_count = ?, total = ?, digest = ?, version = version + 1 WHERE version = ?",
 		b.Count, b.Total, b.Digest, b.Version)
 	b.Version++

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform/deposit"
 	"depositd/refund"
 )
@@ -75,8 +76,9 @@ func TestDigestIsOfTheLines(t *testing.T) {
 		made, err := h.refund.Compose(ctx, "乙", h.submitted("R1", orders(h.ready(1)...)...))
 		h.must(err)
 		h.write(func(tx *sqldb.Tx) error {
-			_, err := tx.Exec(ctx, "UPDATE refunds SET payee_account = '62'")
-			return err
+			l := h.only(made[0])
+			l.PayeeAccount = "62"
+			return l.Write(ctx, tx)
 		})
 		if _, err := h.refund.Check(ctx, "丙", signed(made[0])); err == nil {
 			t.Error("it is signed")
@@ -86,9 +88,7 @@ func TestDigestIsOfTheLines(t *testing.T) {
 
 // A batch is one account's, of five hundred lines and a limit at most, and no line is in two.
 func TestBatches(t *testing.T) {
-	if watched {
-		t.Skip("a thousand lines in one goroutine: there is no race to see")
-	}
+	sqldbtest.Unwatched(t)
 	h := fresh(t)
 	ctx := context.Background()
 	limits := refund.DefaultLimits

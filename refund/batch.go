@@ -154,7 +154,9 @@ func compose(ctx context.Context, tx *sqldb.Tx, some []Line) (Batch, error) {
 	if b.Number, err = nextNumber(ctx, tx, "PC", "refund_batches"); err != nil {
 		return b, err
 	}
-	b.sign(some)
+	if err := b.sign(tx, some); err != nil {
+		return b, err
+	}
 	if err := batches.Insert(ctx, tx, b); err != nil {
 		return b, err
 	}
@@ -164,9 +166,10 @@ func compose(ctx context.Context, tx *sqldb.Tx, some []Line) (Batch, error) {
 	return b, tx.Note(ctx, "refund_batches", b.ID, Submitted, fmt.Sprintf("%s：%d 笔，%s，摘要 %s", b.Number, b.Count, amountNoted(some), b.Digest))
 }
 
-// sign makes the batch's count, total and digest those of its lines. The digest of blind lines is of their serials: a hash
-// of a name and an amount that can be guessed would tell them, and what such a line pays is its credit's and cannot be changed.
-func (b *Batch) sign(all []Line) {
+// sign makes the batch's count, total and digest those of its lines. The digest is a tag, so that nobody finds by it whom the
+// lines pay; that of blind lines is of their serials alone, which is what their approver sees: what such a line pays is its
+// credit's and cannot be changed.
+func (b *Batch) sign(tx *sqldb.Tx, all []Line) (err error) {
 	b.Count, b.Total = len(all), total(all)
 	h := sha256.New()
 	if b.Blind {
@@ -182,5 +185,6 @@ func (b *Batch) sign(all []Line) {
 		}
 		fmt.Fprintf(h, "%s|%s|%q|%q|%q|%s|%s\n", l.Serial, l.EntryID, l.PayeeName, l.PayeeAccount, l.PayeeBank, l.PayeeBankCode, l.Amount)
 	}
-	b.Digest = hex.EncodeToString(h.Sum(nil))
+	b.Digest, err = tx.Tag("refund_batches", hex.EncodeToString(h.Sum(nil)))
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -47,11 +48,16 @@ var ChangeMoves = deposit.Machine{
 // ChangeStates are what people call the states of a change.
 var ChangeStates = map[string]string{"PROPOSED": "待科室审核", "REVIEWED": "待财务批准", "APPROVED": "待再次确认", "CONFIRMED": "已确认", "REFUSED": "未通过"}
 
-var changes = sqldb.NewTable("payee_changes", "id, entry_id, payee_name, payee_account, payee_bank, payee_bank_code, evidence, evidence_sha256, "+
+var changes = sqldb.NewTable("payee_changes", "id, entry_id, sealed, evidence_sha256, "+
 	"made_by, reviewed_by, approved_by, confirmed_by, made_at, effective_at, state, version", func(p *PayeeChange) []any {
-	return []any{&p.ID, &p.EntryID, &p.PayeeName, &p.PayeeAccount, &p.PayeeBank, &p.PayeeBankCode, &p.Evidence, &p.EvidenceSHA256,
+	return []any{&p.ID, &p.EntryID, sealedChange(p), &p.EvidenceSHA256,
 		&p.MadeBy, &p.ReviewedBy, &p.ApprovedBy, &p.ConfirmedBy, sqldb.Wall(&p.MadeAt), sqldb.Wall(&p.EffectiveAt), &p.State, &p.Version}
 })
+
+// sealedChange is the column payee_changes.sealed, as a field of a query; the ID has to stand before it.
+func sealedChange(p *PayeeChange) any {
+	return sqldb.Sealed("payee_changes", &p.ID, &p.PayeeName, &p.PayeeAccount, &p.PayeeBank, &p.PayeeBankCode, &p.Evidence)
+}
 
 // changeInEffect is the guard, as SQL, of a statement on refunds with one argument, now: the payee is the payer, or the
 // change by which it is not is confirmed and its cooling-off time is over.
@@ -109,6 +115,10 @@ func (o *ChangeOrder) check() error {
 	return nil
 }
 
+func (o *ChangeOrder) sameAs(p PayeeChange) bool {
+	return p.PayeeName == o.PayeeName && p.PayeeAccount == o.PayeeAccount
+}
+
 // ProposeChange enters a changed payee with its evidence.
 func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p PayeeChange, err error) {
 	if err := o.check(); err != nil {
@@ -118,12 +128,12 @@ func (d *Desk) ProposeChange(ctx context.Context, by string, o ChangeOrder) (p P
 		if _, err := seenReceipt(ctx, tx, o.Eyes, o.EntryID); err != nil {
 			return err
 		}
-		standing, err := changes.All(ctx, tx, "WHERE entry_id = ? AND payee_account = ? AND payee_name = ? AND state <> 'REFUSED'", o.EntryID, o.PayeeAccount, o.PayeeName)
+		standing, err := changes.All(ctx, tx, "WHERE entry_id = ? AND state <> 'REFUSED' ORDER BY id", o.EntryID)
 		if err != nil {
 			return err
 		}
-		if len(standing) > 0 { // said again
-			p = standing[0]
+		if at := slices.IndexFunc(standing, o.sameAs); at >= 0 { // said again
+			p = standing[at]
 			return nil
 		}
 		p = PayeeChange{ID: tx.NewID(), EntryID: o.EntryID, PayeeName: o.PayeeName, PayeeAccount: o.PayeeAccount, PayeeBank: o.PayeeBank, PayeeBankCode: o.PayeeBankCode,

@@ -124,9 +124,9 @@ func candidatesFor(ctx context.Context, tx *sqldb.Tx, e *bank.Entry) (candidates
 		candidates, err = lines.All(ctx, tx, "WHERE bank = ? AND serial IN "+sqldb.In(len(serials)), append([]any{e.Bank}, texts(serials)...)...)
 		return candidates, true, err
 	}
-	candidates, err = lines.All(ctx, tx, "WHERE bank = ? AND parent_account = ? AND payee_account = ? AND amount = ? AND (? = '' OR sub_account = ?) "+
+	candidates, err = lines.All(ctx, tx, "WHERE bank = ? AND parent_account = ? AND payee_tag = ? AND amount = ? AND (? = '' OR sub_account = ?) "+
 		"AND state IN ('SENDING','PAID','ACCEPTED','UNKNOWN') AND sent_at >= ? AND sent_at <= ? ORDER BY sent_at, id",
-		e.Bank, e.ParentAccount, e.PayerAccount, e.Amount, e.SubAccount, e.SubAccount, sqldb.At(e.BookedAt.Add(-returnWithin)), sqldb.At(e.BookingDate.Add(1).Start())) // a bank may tell the day alone
+		e.Bank, e.ParentAccount, sqldb.Tag(payeeTag, &e.PayerAccount), e.Amount, e.SubAccount, e.SubAccount, sqldb.At(e.BookedAt.Add(-returnWithin)), sqldb.At(e.BookingDate.Add(1).Start())) // a bank may tell the day alone
 	return candidates, e.Returned || strings.Contains(e.Remark, "退汇") || strings.Contains(e.Remark, "退票"), err
 }
 

@@ -171,16 +171,12 @@ func (g *diagnosing) read(ctx context.Context) (err error) {
 
 // lastNotes are the notes of the lines' last steps, as the audit trail has them.
 func lastNotes(ctx context.Context, r sqldb.Reader, all []Line) (map[sqldb.ID]string, error) {
-	type step struct {
-		row  sqldb.ID
-		note string
-	}
 	notes := map[sqldb.ID]string{}
 	err := sqldb.Chunks(ids(all), func(in string, args []any) error {
-		steps, err := sqldb.Select(ctx, r, func(s *step) []any { return []any{&s.row, &s.note} },
-			"SELECT row_id, note FROM events WHERE table_name = 'refunds' AND was <> '' AND row_id IN "+in+" ORDER BY seq", args...)
+		steps, err := sqldb.Select(ctx, r, func(e *sqldb.Event) []any { return []any{&e.Row, sqldb.SealedNote(e)} },
+			"SELECT row_id, sealed FROM events WHERE table_name = 'refunds' AND was <> '' AND row_id IN "+in+" ORDER BY seq", args...)
 		for _, s := range steps {
-			notes[s.row] = s.note
+			notes[s.Row] = s.Note
 		}
 		return err
 	})

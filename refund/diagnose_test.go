@@ -32,7 +32,7 @@ func TestDiagnosis(t *testing.T) {
 		"a word nobody knows":   {fate: banksim.Unclear, state: refund.Unknown, side: refund.SideBank, evidence: "不能据以认定结果", messages: 1, answers: 1},
 		"an unreadable answer":  {exchange: answering("<html>502</html>"), state: refund.Unknown, side: refund.SideBank, evidence: "answer_unreadable", messages: 1, answers: 1},
 		"could not be dialled":  {exchange: away, state: refund.Released, side: refund.SideBank, evidence: "连接不上银行", unpaid: true, messages: 1},
-		"our own validation":    {spoil: spoil("payee_bank_code", "402471000008"), state: refund.Released, side: refund.SideOurs, evidence: "校验未通过", unpaid: true},
+		"our own validation":    {spoil: spoil(func(l *refund.Line) { l.PayeeBankCode = "402471000008" }), state: refund.Released, side: refund.SideOurs, evidence: "校验未通过", unpaid: true},
 		"the sender broke off":  {exchange: dying, state: refund.Unknown, side: refund.SideOurs, evidence: "本系统中断", messages: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,10 +115,14 @@ func dying(*house) refund.Exchange {
 	return func(context.Context, *bank.Bank, string, []byte) ([]byte, error) { panic(errors.New("it died")) }
 }
 
-func spoil(column, value string) func(*house) {
+func spoil(change func(*refund.Line)) func(*house) {
 	return func(h *house) {
 		h.write(func(tx *sqldb.Tx) error {
-			_, err := tx.Exec(context.Background(), "UPDATE refunds SET "+column+" = ?", value)
+			all, err := refund.LinesOfAccount(context.Background(), tx, "lcyh", parent)
+			for i := range all {
+				change(&all[i])
+				err = errors.Join(err, all[i].Write(context.Background(), tx))
+			}
 			return err
 		})
 	}

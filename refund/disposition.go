@@ -55,9 +55,9 @@ var DispositionMoves = deposit.Machine{
 	Declined:  {},
 }
 
-var dispositions = sqldb.NewTable("dispositions", "id, entry_id, kind, amount, purpose, document, reason, made_by, approved_by, made_at, state, version",
+var dispositions = sqldb.NewTable("dispositions", "id, entry_id, kind, amount, purpose, document, sealed, made_by, approved_by, made_at, state, version",
 	func(d *Disposition) []any {
-		return []any{&d.ID, &d.EntryID, &d.Kind, &d.Amount, &d.Purpose, &d.Document, &d.Reason, &d.MadeBy, &d.ApprovedBy, sqldb.Wall(&d.MadeAt), &d.State, &d.Version}
+		return []any{&d.ID, &d.EntryID, &d.Kind, &d.Amount, &d.Purpose, &d.Document, sqldb.SealedIfAny("dispositions", &d.ID, &d.Reason), &d.MadeBy, &d.ApprovedBy, sqldb.Wall(&d.MadeAt), &d.State, &d.Version}
 	})
 
 // notHeld is the guard, as SQL, of a statement on refunds: no order holds the line's credit.

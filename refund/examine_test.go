@@ -2,13 +2,11 @@ package refund_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"sync"
 	"testing"
 
 	"depositd/bank"
@@ -29,35 +27,10 @@ func fresh(t *testing.T) *house {
 // freshURL is a database of its own on the quick engine.
 func freshURL(t *testing.T) string {
 	t.Helper()
-	empty, err := emptyDatabase()
-	file := filepath.Join(sqldbtest.InMemory(t), "fresh.db")
-	if err == nil {
-		err = os.WriteFile(file, empty, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sqldb.FileURL(file)
+	url := sqldb.FileURL(filepath.Join(sqldbtest.InMemory(t), "fresh.db"))
+	sqldbtest.Lay(t, url)
+	return url
 }
-
-// emptyDatabase is a database with its tables, made once and copied, since making them takes its time.
-var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
-	folder, err := os.MkdirTemp("", "depositd")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	file := filepath.Join(folder, "empty.db")
-	db, err := sqldb.Open(context.Background(), sqldb.FileURL(file))
-	if err != nil {
-		return nil, err
-	}
-	_, err = db.Migrate(context.Background())
-	if err := errors.Join(err, db.Close()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(filepath.Clean(file))
-})
 
 // A refusal is one reason for which a line is not taken, in a house in which two bidders have lost and are to be paid back.
 type refusal struct {

@@ -274,8 +274,9 @@ func TestSendingGoesOn(t *testing.T) {
 			made = append(made, h.composed(h.submitted("R"+e.Serial, orders(credits[i])...)...))
 		}
 		h.write(func(tx *sqldb.Tx) error { // a name that the bank's charset does not have, by a stranger's hand
-			_, err := tx.Exec(ctx, "UPDATE refunds SET payee_name = ? WHERE batch_id = ?", "𠮷", made[0].ID)
-			return err
+			l := h.only(made[0])
+			l.PayeeName = "𠮷"
+			return l.Write(ctx, tx)
 		})
 		dialled, cause := 0, unsent(h)
 		_, err := h.refund.SendDue(ctx, "sender", h.lcyh, func(context.Context, *bank.Bank, string, []byte) ([]byte, error) { dialled++; return nil, cause })

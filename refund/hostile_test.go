@@ -307,13 +307,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 	t.Helper()
 	folder := sqldbtest.InMemory(t)
 	first := filepath.Join(folder, "first.db")
-	db, err := sqldb.Open(context.Background(), sqldb.FileURL(first))
-	if err == nil {
-		_, err = db.Migrate(context.Background())
-	}
-	if err != nil || db.Close() != nil {
-		t.Fatal(err)
-	}
+	sqldbtest.Lay(t, sqldb.FileURL(first))
 	restore := sqldbtest.Snapshot(t, sqldb.FileURL(first))
 	return func() (*sqldb.DB, *time.Time, func()) {
 		restore(t)
@@ -322,6 +316,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 		if err != nil {
 			t.Fatal(err)
 		}
+		sqldbtest.Unlock(t, db)
 		return db, now, func() { _ = db.Close() }
 	}
 }
@@ -329,6 +324,7 @@ func monthly(t *testing.T) (fresh func() (db *sqldb.DB, now *time.Time, leave fu
 // The harness finds what it is there to find: a bank that knows nothing of a payment taken for one that refused it, and an
 // unknown payment taken for a failed one, which is then made again under another serial.
 func TestSeededBugsPayTwice(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	for word, bug := range map[bank.PayStatus]string{bank.PayNotFound: "not found means failed", bank.PayUnknown: "a new serial on retry"} {
 		t.Run(bug, func(t *testing.T) {
 			defer refund.Seed(word, "reject")()

@@ -81,15 +81,7 @@ func open(t testing.TB, url, payout, posting string) *house {
 func database(t testing.TB, url string) (*sqldb.DB, *time.Time) {
 	t.Helper()
 	now := new(time.Time)
-	db, err := sqldb.OpenAt(context.Background(), url, func() time.Time { return *now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return db, now
+	return sqldbtest.Open(t, url, func() time.Time { return *now }), now
 }
 
 // houseOf is the desks over a database, for one bank.
@@ -111,7 +103,7 @@ func houseOf(t testing.TB, db *sqldb.DB, now *time.Time, code, account, payout, 
 // limit sets what the house allows at most.
 func (h *house) limit(l refund.Limits) {
 	h.t.Helper()
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	h.must(err)
 	h.refund = refund.NewDesk(h.db, h.banks, rules, l)
 	h.reconcile.Join(h.refund.Beside())
@@ -128,7 +120,7 @@ func refused(t testing.TB, err error, code string) {
 // each runs a test in a fresh house on every engine.
 func each(t *testing.T, test func(h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(open(t, url, "delimited", "per_item")) })
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(open(t, url, "delimited", "per_item")) })
 }
 
 func (h *house) must(err error) {

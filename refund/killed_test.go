@@ -44,6 +44,9 @@ func work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := db.Unlock(ctx, sqldbtest.Master); err != nil {
+		return err
+	}
 	banks, err := bank.ParseSet([]byte(os.Getenv("REFUND_BANKS")), nil)
 	if err != nil {
 		return err
@@ -219,6 +222,7 @@ func (k *mortal) live(kills int) (found []string) {
 // However often the sending worker is killed, nothing is paid twice, no line is lost, and every one is final in the end. Each
 // hundred kills have a centre of their own.
 func TestTortureSenderKilled(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	const kills = 100
 	centres := 1
 	if os.Getenv("TORTURE") != "" {
@@ -240,6 +244,7 @@ func TestTortureSenderKilled(t *testing.T) {
 
 // The harness finds what it is there to find.
 func TestSenderKilledFindsBugs(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	for _, bug := range []string{newSerial, notFoundFails} {
 		t.Run(bug, func(t *testing.T) {
 			found := newMortal(t, bug, 20).live(25)

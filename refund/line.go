@@ -115,14 +115,25 @@ type Line struct {
 var lines = sqldb.NewTable("refunds", lineColumns, lineRow)
 
 const lineColumns = "id, serial, list_id, entry_id, bank, parent_account, sub_account, lot_id, bid_id, department, cause, rule, due_on, provisional, " +
-	"amount, interest_expected, interest_paid, payee_name, payee_account, payee_bank, payee_bank_code, payee_change, channel, replaces, batch_id, send_id, " +
+	"amount, interest_expected, interest_paid, payee_tag, sealed, payee_change, channel, replaces, batch_id, send_id, " +
 	"word, code, said, bank_serial, vouched, blind, state, version, made_at, sent_at, asked_at"
 
 func lineRow(l *Line) []any {
 	return []any{&l.ID, &l.Serial, &l.ListID, &l.EntryID, &l.Bank, &l.ParentAccount, &l.SubAccount, &l.LotID, &l.BidID, &l.Department, &l.Cause, &l.Rule, &l.DueOn, &l.Provisional,
-		&l.Amount, &l.InterestExpected, &l.InterestPaid, &l.PayeeName, &l.PayeeAccount, &l.PayeeBank, &l.PayeeBankCode, &l.PayeeChange, &l.Channel, &l.Replaces, &l.BatchID, &l.SendID,
-		&l.Word, &l.Code, &l.Said, &l.BankSerial, &l.Vouched, &l.Blind, &l.State, &l.Version, sqldb.Wall(&l.MadeAt), sqldb.Wall(&l.SentAt), sqldb.Wall(&l.AskedAt)}
+		&l.Amount, &l.InterestExpected, &l.InterestPaid, sqldb.Tag(payeeTag, &l.PayeeAccount), sealedPayee(l), &l.PayeeChange, &l.Channel, &l.Replaces, &l.BatchID, &l.SendID,
+		&l.Word, &l.Code, sealedSaid(l), &l.BankSerial, &l.Vouched, &l.Blind, &l.State, &l.Version, sqldb.Wall(&l.MadeAt), sqldb.Wall(&l.SentAt), sqldb.Wall(&l.AskedAt)}
 }
+
+// payeeTag is the place of the tags of PayeeAccount.
+const payeeTag = "refunds.payee"
+
+// sealedPayee is the column refunds.sealed, which says whom the line pays, as a field of a query; the ID has to stand before it.
+func sealedPayee(l *Line) any {
+	return sqldb.Sealed("refunds", &l.ID, &l.PayeeName, &l.PayeeAccount, &l.PayeeBank, &l.PayeeBankCode)
+}
+
+// sealedSaid is the column refunds.said: the bank's words, which may name the payee.
+func sealedSaid(l *Line) any { return sqldb.SealedIfAny("refunds", &l.ID, &l.Said) }
 
 // LineByID reads one line; NotFound "refund_unknown".
 func LineByID(ctx context.Context, r sqldb.Reader, id sqldb.ID) (Line, error) {

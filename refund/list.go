@@ -66,8 +66,8 @@ type List struct {
 	MadeAt     time.Time
 }
 
-var lists = sqldb.NewTable("refund_lists", "id, number, department, reference, digest, note, made_by, made_at", func(l *List) []any {
-	return []any{&l.ID, &l.Number, &l.Department, &l.Reference, &l.Digest, &l.Note, &l.MadeBy, sqldb.Wall(&l.MadeAt)}
+var lists = sqldb.NewTable("refund_lists", "id, number, department, reference, digest, sealed, made_by, made_at", func(l *List) []any {
+	return []any{&l.ID, &l.Number, &l.Department, &l.Reference, sqldb.Tag("refund_lists", &l.Digest), sqldb.Sealed("refund_lists", &l.ID, &l.Note, &l.Digest), &l.MadeBy, sqldb.Wall(&l.MadeAt)}
 })
 
 // Submission is what became of a list.

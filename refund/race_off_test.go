@@ -6,6 +6,4 @@ package refund_test
 const (
 	months     = 1_000
 	longMonths = 100_000
-	faultsEach = 6 // of each kind and use case
-	watched    = false
 )

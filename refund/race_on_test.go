@@ -6,6 +6,4 @@ package refund_test
 const (
 	months     = 20
 	longMonths = 2_000
-	faultsEach = 2 // of each kind and use case
-	watched    = true
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"depositd/platform/yamlfile"
 )
@@ -21,6 +22,9 @@ type Rules struct {
 //
 //go:embed rules.yaml
 var DefaultRules []byte
+
+// Default is DefaultRules, read once.
+var Default = sync.OnceValues(func() (*Rules, error) { return ParseRules(DefaultRules) })
 
 // All lists the rules in the table's order, those too that are not active.
 func (r *Rules) All() []Rule { return slices.Clone(r.rules) }

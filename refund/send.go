@@ -29,8 +29,8 @@ type Message struct {
 	MadeAt        time.Time
 }
 
-var sends = sqldb.NewTable("refund_sends", "id, batch_id, part, bank, parent_account, bank_batch, sha256, body, made_at", func(m *Message) []any {
-	return []any{&m.ID, &m.BatchID, &m.Part, &m.Bank, &m.ParentAccount, &m.BankBatch, &m.SHA256, &m.Body, sqldb.Wall(&m.MadeAt)}
+var sends = sqldb.NewTable("refund_sends", "id, batch_id, part, bank, parent_account, bank_batch, body, made_at", func(m *Message) []any {
+	return []any{&m.ID, &m.BatchID, &m.Part, &m.Bank, &m.ParentAccount, &m.BankBatch, sqldb.Sealed("refund_sends", &m.ID, &m.SHA256, &m.Body), sqldb.Wall(&m.MadeAt)}
 })
 
 // Exchange carries a message to a bank, under its number, and brings its answer. Only a *bank.CallError with the outcome CallUnsent says that the

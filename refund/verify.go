@@ -3,6 +3,8 @@ package refund
 import (
 	"context"
 
+	"depositd/bank"
+	"depositd/migrations/sqldb"
 	"depositd/reconcile"
 )
 
@@ -21,15 +23,15 @@ var readings = []reconcile.Reading{
 		{Code: "I18", Title: "每笔付款凭证对应金额相等的退付", Broken: "e.id IS NULL OR COALESCE(p.paid, 0) <> e.amount"},
 	}},
 	{Key: "l.id", From: "refunds AS l LEFT JOIN entries AS e ON e.id = l.entry_id LEFT JOIN refund_debits AS d ON d.refund_id = l.id LEFT JOIN refund_returns AS r ON r.refund_id = l.id " +
-		"LEFT JOIN entries AS c ON c.id = r.entry_id LEFT JOIN refund_batches AS b ON b.id = l.batch_id LEFT JOIN payee_changes AS p ON p.id = l.payee_change AND p.entry_id = l.entry_id", Invariants: []reconcile.Invariant{
+		"LEFT JOIN entries AS c ON c.id = r.entry_id LEFT JOIN refund_batches AS b ON b.id = l.batch_id", Invariants: []reconcile.Invariant{
 		{Code: "I53", Title: "退付对应一笔收款", Broken: "e.id IS NULL OR e.direction <> 'C' OR l.amount <= 0"},
 		{Code: "I19", Title: "已付退付在其后关闭的日终里有借方流水", Broken: "l.state IN ('PAID','RETURNED') AND l.channel = 'BANK' AND d.refund_id IS NULL AND (SELECT COUNT(*) FROM closings AS c WHERE c.bank = l.bank " +
 			"AND c.parent_account = l.parent_account AND c.state = 'CLOSED' AND c.chain = 'OK' AND c.compared_at > l.asked_at AND c.day > SUBSTR(l.asked_at, 1, 10)) > 1"},
 		{Code: "I20", Title: "失败或撤销的退付没有借方流水", Broken: "d.found_by <> 'SUMMARY' AND l.state IN ('FAILED','CANCELLED','DRAFT','CHECKED','RELEASED')"},
 		{Code: "I21", Title: "已退汇的退付有金额相等的退汇入账", Broken: "l.state = 'RETURNED' AND (c.id IS NULL OR c.amount <> l.amount) OR l.state <> 'RETURNED' AND r.refund_id IS NOT NULL"},
 		{Code: "I25", Title: "发出的退付都在已放行的批次中", Broken: "l.channel = 'BANK' AND l.state IN ('SENDING','ACCEPTED','PAID','UNKNOWN','FAILED','RETURNED') AND (b.id IS NULL OR b.state <> 'STARTED' OR l.send_id = 0)"},
-		{Code: "I36", Title: "收款账户即付款账户，或经审批的变更账户", Broken: "(l.payee_name <> e.payer_name OR l.payee_account <> e.payer_account) AND (p.id IS NULL OR p.payee_name <> l.payee_name OR p.payee_account <> l.payee_account)"},
 	}},
+	{Apart: payeesVerified},
 	{Key: "l.id", From: "(SELECT bank, parent_account, SUBSTR(sent_at, 1, 10) AS day, SUM(amount) AS total, MIN(id) AS id FROM refunds WHERE sent_at > '1000-01-01 00:00:00.000' " +
 		"GROUP BY bank, parent_account, SUBSTR(sent_at, 1, 10)) AS l LEFT JOIN refund_days AS s ON s.bank = l.bank AND s.parent_account = l.parent_account AND s.day = l.day", Invariants: []reconcile.Invariant{
 		{Code: "I54", Title: "当日已发送金额等于各笔之和", Broken: "s.sent IS NULL OR s.sent <> l.total"},
@@ -45,6 +47,30 @@ var readings = []reconcile.Reading{
 	{Key: "v.row_id", From: "(SELECT row_id, MAX(seq) AS seq FROM events WHERE table_name = 'refunds' AND was <> '' GROUP BY row_id) AS x JOIN events AS v ON v.seq = x.seq JOIN refunds AS l ON l.id = v.row_id", Invariants: []reconcile.Invariant{
 		{Code: "I28", Title: "退付状态与最后一次变更一致", Broken: "v.became <> l.state"},
 	}},
+}
+
+// payeesVerified looks for lines that pay neither the payer nor the payee of an approved change.
+func payeesVerified(ctx context.Context, db *sqldb.DB) (reconcile.Check, error) {
+	type paid struct {
+		line   Line
+		entry  bank.Entry
+		change PayeeChange
+	}
+	row := func(p *paid) []any {
+		return []any{&p.line.ID, sealedPayee(&p.line), &p.entry.ID, bank.SealedPayer(&p.entry), &p.change.ID, sealedChange(&p.change)}
+	}
+	check := reconcile.Check{Code: "I36", Title: "收款账户即付款账户，或经审批的变更账户"}
+	err := sqldb.Stream(ctx, db, row, func(p *paid) error {
+		l := &p.line
+		isPayer := l.PayeeName == p.entry.PayerName && l.PayeeAccount == p.entry.PayerAccount
+		isChanged := p.change.ID != 0 && l.PayeeName == p.change.PayeeName && l.PayeeAccount == p.change.PayeeAccount
+		if !isPayer && !isChanged {
+			check.Count, check.Sample = check.Count+1, l.ID.String()
+		}
+		return nil
+	}, "SELECT l.id, l.sealed, COALESCE(e.id, 0), e.sealed, COALESCE(p.id, 0), p.sealed FROM refunds AS l JOIN entries AS e ON e.id = l.entry_id "+
+		"LEFT JOIN payee_changes AS p ON p.id = l.payee_change AND p.entry_id = l.entry_id")
+	return check, err
 }
 
 // Verify runs every invariant on the live database.

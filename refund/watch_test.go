@@ -37,7 +37,7 @@ func seen(all []incident.Sign) string {
 
 // What goes wrong with a batch is one trouble, on the side on which it lies; nothing is seen of one that goes well.
 func TestWatch(t *testing.T) {
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestWatch(t *testing.T) {
 		"a word nobody knows":      {fate: banksim.Unclear, after: 25 * time.Hour, want: "REFUNDS_UNKNOWN BANK frozen"},
 		"could not be dialled":     {exchange: away, after: 31 * time.Minute, want: "REFUND_BATCH_FAILED LINK frozen"},
 		"dialled for some minutes": {exchange: away, after: 29 * time.Minute},
-		"our own validation":       {spoil: spoil("payee_bank_code", "402471000008"), after: 31 * time.Minute, want: "REFUND_BATCH_FAILED OURS frozen"},
+		"our own validation":       {spoil: spoil(func(l *refund.Line) { l.PayeeBankCode = "402471000008" }), after: 31 * time.Minute, want: "REFUND_BATCH_FAILED OURS frozen"},
 		"the sender broke off":     {exchange: dying, after: 25 * time.Hour, want: "REFUNDS_UNKNOWN OURS frozen"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -58,7 +58,12 @@ var rows = sqldb.NewTable("once", "caller, name, fingerprint, answered, answer, 
 // request_in_flight, while another is at it; an Invalid one, idempotency_key_reused, if the key was another request's.
 func (d *Desk) Begin(ctx context.Context, r Request) (t Ticket, before *Answer, err error) {
 	err = d.db.Write(ctx, r.Caller, func(tx *sqldb.Tx) error {
-		t, before = Ticket{r.Caller, r.Key, tx.Now.Add(r.Within).Truncate(time.Millisecond)}, nil
+		// A key that can be guessed opens nothing in a copy of the database: what is kept hangs on the database's own key too.
+		key, err := tx.Tag("once", r.Caller+"\x00"+r.Key)
+		if err != nil {
+			return err
+		}
+		t, before = Ticket{r.Caller, key, tx.Now.Add(r.Within).Truncate(time.Millisecond)}, nil
 		known, err := rows.One(ctx, tx, "WHERE caller = ? AND name = ?", r.Caller, t.name())
 		switch {
 		case errors.Is(err, sqldb.ErrNone):

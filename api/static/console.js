@@ -27,7 +27,7 @@ const close = () => document.querySelector('.drawer a[data-close]')?.click();
 const keys = {
   j: () => go(1),
   k: () => go(-1),
-  Enter: () => current()?.querySelector('a[data-open]')?.click(),
+  Enter: () => current()?.querySelector('a[data-open], summary')?.click(),
   x: () => { const box = current()?.querySelector('input[type=checkbox]'); if (box) box.click(); },
   a: () => act('confirm'),
   t: () => act('hand_over'),

@@ -16,6 +16,7 @@ import (
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
@@ -117,20 +118,20 @@ func Open(t testing.TB, file string) *World {
 	w := &World{t: t, booked: map[deposit.Day][]bank.Entry{}, balance: "100.00"}
 	w.At("2026-06-01 08:00:00")
 	w.Seed(1, 1)
+	sqldbtest.Lay(t, sqldb.FileURL(file))
 	var err error
 	w.DB, err = sqldb.OpenAt(context.Background(), sqldb.FileURL(file), w.Now)
 	w.must(err)
 	t.Cleanup(func() { _ = w.DB.Close() })
 	w.DB.DrawKeys(w.key)
-	_, err = w.DB.Migrate(context.Background())
-	w.must(err)
+	sqldbtest.Unlock(t, w.DB)
 	w.Banks, err = bank.ParseSet([]byte(Banks), nil)
 	w.must(err)
 	w.line = w.Banks.Only()
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	w.must(err)
 	w.Bank, w.Platform, w.Reconcile = bank.NewDesk(w.DB), platform.NewDesk(w.DB), reconcile.NewDesk(w.DB, w.Banks, reconcile.Rules{})
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	w.must(err)
 	w.Incident = incident.NewDesk(w.DB, plan, incident.ByBoth)
 	w.Webhook = webhook.NewDesk(w.DB, &webhook.Settings{Endpoints: []webhook.Endpoint{{Name: "oncall"}}}, plan)

@@ -144,6 +144,9 @@ func (c *call) openDatabase(ctx context.Context, config *config, want schema) (*
 			return nil, usageError{fmt.Errorf("数据库文件 %s 不存在：请检查 --db，或先执行 depositd migrate 建立", file)}
 		}
 	}
+	if _, err := config.master.key(); err != nil && want == brought && !config.master.mayMake() { // nothing is changed that could not be finished
+		return nil, err
+	}
 	db, err := sqldb.OpenAt(ctx, config.db, c.now)
 	if err != nil {
 		return nil, err
@@ -154,6 +157,10 @@ func (c *call) openDatabase(ctx context.Context, config *config, want schema) (*
 	case asIs:
 		err = db.CheckSchema(ctx)
 	case whatever:
+		return db, nil
+	}
+	if err == nil {
+		err = c.unlock(ctx, &config.master, db, want)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -185,7 +192,7 @@ func readBanks(file string, readFile func(string) ([]byte, error)) (*bank.Set, e
 // readPlan reads the file of the setting, or takes the plan that the program carries.
 func readPlan(file string, readFile func(string) ([]byte, error)) (*incident.Plan, error) {
 	if file == "" {
-		return incident.ParsePlan(incident.DefaultPlan)
+		return incident.Default()
 	}
 	body, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -232,7 +239,7 @@ func readWebhooks(file string, plan *incident.Plan, readFile func(string) ([]byt
 // readRefundRules reads the file of the setting, or takes the rules that the program carries.
 func readRefundRules(file string, readFile func(string) ([]byte, error)) (*refund.Rules, error) {
 	if file == "" {
-		return refund.ParseRules(refund.DefaultRules)
+		return refund.Default()
 	}
 	body, err := readFile(file)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -19,6 +19,7 @@ import (
 
 	"depositd/api"
 	"depositd/bank"
+	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/incident"
@@ -182,6 +183,14 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	return s, err
 }
 
+// benchReady brings a database of the benchmark's to its tables and unlocks it.
+func benchReady(ctx context.Context, db *sqldb.DB) error {
+	if _, err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	return db.Unlock(ctx, custody.Key{'b', 'e', 'n', 'c', 'h'}) // opened anew it is the same one
+}
+
 // benchApp is the service as serve has it, on a database of the benchmark's.
 func benchApp(ctx context.Context, url string) (*app, error) {
 	set, err := bank.ParseSet([]byte(benchBanks), nil)
@@ -192,10 +201,10 @@ func benchApp(ctx context.Context, url string) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := db.Migrate(ctx); err != nil {
+	if err := benchReady(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	plan, err := incident.ParsePlan(incident.DefaultPlan)
+	plan, err := incident.Default()
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

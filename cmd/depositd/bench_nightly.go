@@ -59,7 +59,7 @@ func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (ro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.db.Close()) }()
-	if _, err := w.db.Migrate(ctx); err != nil {
+	if err := benchReady(ctx, w.db); err != nil {
 		return nil, err
 	}
 	if err := w.prepare(ctx); err != nil {

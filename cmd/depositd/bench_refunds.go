@@ -63,13 +63,13 @@ func (w *payback) run(ctx context.Context, url string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.db.Close()) }()
-	if _, err := w.db.Migrate(ctx); err != nil {
+	if err := benchReady(ctx, w.db); err != nil {
 		return err
 	}
 	if w.set, err = bank.ParseSet(fmt.Appendf(nil, "banks:\n  - {code: bench, adapter: delimited, payout: delimited, notices: none, parent_accounts: [%q], seal: {scheme: none}}\n", paybackParent), nil); err != nil {
 		return err
 	}
-	rules, err := refund.ParseRules(refund.DefaultRules)
+	rules, err := refund.Default()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"depositd/migrations/sqldb/sqldbtest"
 )
 
 // builds is where the programs stand that the tests of processes have made, each once.
@@ -28,7 +30,7 @@ func build(t *testing.T, tags string) string {
 		}
 		builds.folder = folder
 	}
-	file := filepath.Join(builds.folder, "depositd-"+strings.ReplaceAll(tags, ",", "-"))
+	file := filepath.Join(builds.folder, strings.ReplaceAll(tags, ",", "-"), "depositd")
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
@@ -38,16 +40,13 @@ func build(t *testing.T, tags string) string {
 	return file
 }
 
-// tidy runs the tests and then takes away what was built for them.
-type tidy struct{ *testing.M }
-
-// Run implements testscript.TestingM.
-func (m tidy) Run() int {
-	code := m.M.Run()
+// TestMain runs the tests and then takes away what was built for them.
+func TestMain(m *testing.M) {
+	code := m.Run()
 	if builds.folder != "" {
 		_ = os.RemoveAll(builds.folder)
 	}
-	return code
+	os.Exit(code)
 }
 
 // tortured says how often something is done: the long tests do it many times more, and those under the race detector,
@@ -56,7 +55,7 @@ func tortured(each, long int) int {
 	switch {
 	case os.Getenv("TORTURE") != "":
 		return long
-	case underRace:
+	case sqldbtest.UnderRace:
 		return max(1, each/4)
 	}
 	return each

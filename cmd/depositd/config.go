@@ -19,6 +19,8 @@ import (
 type Settings struct {
 	DB               string   `name:"db" default:"${db_default}" placeholder:"URL" help:"数据库：${db_forms}"`
 	DBPasswordFile   string   `name:"db-password-file" placeholder:"FILE" help:"数据库密码所在的文件"`
+	MasterKeyFile    string   `name:"master-key-file" placeholder:"FILE" help:"主密钥文件，库中的户名、账号和报文以它加密；缺省为数据库文件旁的 master.key（数据库在服务器上时为当前目录）"`
+	MasterShare      []string `name:"master-share" placeholder:"FILE" help:"主密钥由保管人分持时，逐份给出的份额文件，可重复"`
 	Banks            string   `placeholder:"FILE" help:"银行清单；缺省为数据库文件旁的 banks.yaml（数据库在服务器上时为当前目录）"`
 	RefundRules      string   `name:"refund-rules" placeholder:"FILE" help:"退付规则（期限、利率）；缺省为程序自带的规则"`
 	RefundLineLimit  string   `default:"100000000.00" placeholder:"YUAN" help:"退付单笔限额（元）"`
@@ -160,6 +162,8 @@ func (c *call) effective() []setting {
 			value = sqldb.Mask(value)
 		case "banks":
 			value = c.settings.banksFile()
+		case "master-key-file":
+			value = c.settings.masterOf().file
 		case "secret-key-file":
 			value = c.settings.secretKeyFile()
 		}

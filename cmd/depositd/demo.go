@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 )
@@ -107,6 +108,7 @@ func (d *demoCmd) Run(ctx context.Context, c *call) error {
 	p.clock.advance(month.steps[0].at)
 	c.now = p.clock.now
 	c.settings.DB, c.settings.DBPasswordFile, c.settings.Banks = sqldb.FileURL(filepath.Join(folder, "deposit.db")), "", filepath.Join(folder, "banks.yaml")
+	c.settings.MasterKeyFile, c.settings.MasterShare = filepath.Join(folder, "master.key"), nil
 	c.settings.RateOverall = 0 // a month of requests comes in a minute
 	if c.origin["metrics-listen"] == "" {
 		c.settings.MetricsListen = ""
@@ -135,7 +137,7 @@ func writeDemoBanks(folder, line string) (key []byte, err error) {
 		return nil, err
 	}
 	written := []byte("whsec_" + base64.StdEncoding.EncodeToString(key) + "\n")
-	return key, errors.Join(os.WriteFile(filepath.Join(folder, "open.key"), written, 0o600),
+	return key, errors.Join(os.WriteFile(filepath.Join(folder, "open.key"), written, 0o600), custody.WriteFile(filepath.Join(folder, "master.key"), custody.New().Text()),
 		os.WriteFile(filepath.Join(folder, "banks.yaml"), fmt.Appendf(nil, demoBanksFile, line), 0o600))
 }
 

@@ -17,15 +17,17 @@ const demoPassword = "Yanshi-2026-Baozheng" //nolint:gosec // printed for everyb
 var demoPeople = []struct {
 	name       string
 	department int // of departments; -1: none
-	role       people.Role
+	roles      []people.Role
 }{
-	{"周敏", -1, people.FinanceMaker},
-	{"吴刚", -1, people.FinanceChecker},
-	{"郑宏", -1, people.Leader},
-	{"孙洁", 0, people.Department},
-	{"钱诚", -1, people.Auditor},
-	{"冯远", -1, people.SystemAdmin},
-	{"韩静", -1, people.SecurityAdmin},
+	{"周敏", -1, []people.Role{people.FinanceMaker}},
+	{"吴刚", -1, []people.Role{people.FinanceChecker}},
+	{"郑宏", -1, []people.Role{people.Leader}},
+	{"孙洁", 0, []people.Role{people.Department}},
+	{"钱诚", -1, []people.Role{people.Auditor}},
+	{"冯远", -1, []people.Role{people.SystemAdmin}},
+	{"韩静", -1, []people.Role{people.SecurityAdmin}},
+	{"何磊", -1, []people.Role{people.ITOperator, people.Head}},
+	{"石坚", -1, []people.Role{people.Leader}},
 }
 
 // letIn makes the accounts, and the token with which the trading platform and the banks' files come in.
@@ -40,7 +42,7 @@ func (p *player) letIn(ctx context.Context, a *app) error {
 		}
 	}
 	for i, who := range demoPeople {
-		order := people.Order{Name: who.name, Staff: fmt.Sprintf("YS%03d", i+1), Roles: []people.Role{who.role}}
+		order := people.Order{Name: who.name, Staff: fmt.Sprintf("YS%03d", i+1), Roles: who.roles}
 		if who.department >= 0 {
 			order.Department = departments[who.department].name
 		}
@@ -74,7 +76,7 @@ func (b bearer) RoundTrip(request *http.Request) (*http.Response, error) {
 func demoLogins() string {
 	var b strings.Builder
 	for _, who := range demoPeople {
-		line := "  " + who.name + "（" + who.role.Chinese()
+		line := "  " + who.name + "（" + rolesText(who.roles)
 		if who.department >= 0 {
 			line += "，" + departments[who.department].name
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -42,7 +43,7 @@ func TestDemo(t *testing.T) {
 	}
 	first := ""
 	t.Run("once", func(t *testing.T) { first = demoOnce(t) })
-	t.Run("serving on", func(t *testing.T) { demoServes(t, first) })
+	t.Run("serving on", func(t *testing.T) { sqldbtest.Unwatched(t); demoServes(t, first) })
 }
 
 func demoOnce(t *testing.T) string {

@@ -54,6 +54,7 @@ func (d *doctorCmd) Run(ctx context.Context, c *call) error {
 		x.bad("设置", problem, "改正命令行参数或环境变量；depositd config 打印全部设置")
 	}
 	x.database(ctx)
+	x.masterKey(ctx)
 	x.clock(ctx)
 	x.banks()
 	x.webhooks()
@@ -112,6 +113,28 @@ func (x *examination) database(ctx context.Context) {
 		x.bad("表结构", "与本程序的版本不一致", "执行 depositd migrate")
 	default:
 		x.bad("表结构", explain(err), "检查数据库账号的权限")
+	}
+}
+
+// masterKey holds the master key against the database.
+func (x *examination) masterKey(ctx context.Context) {
+	if x.db == nil {
+		return
+	}
+	its, err := x.db.Master(ctx)
+	if err != nil { // there are no tables yet, which is told already
+		return
+	}
+	key, err := x.config.master.key()
+	switch {
+	case its == "" && errors.Is(err, errNoMaster):
+		x.ok("主密钥", "尚未生成，depositd migrate 时生成")
+	case err != nil:
+		x.bad("主密钥", err.Error(), "没有主密钥就读不出库中的户名、账号和报文；从另存处取回，或由保管人给出份额")
+	case its != "" && its != key.ID():
+		x.bad("主密钥", fmt.Sprintf("编号 %s 与数据库的 %s 不符", key.ID(), its), "检查 --master-key-file 或 --master-share")
+	default:
+		x.ok("主密钥", "编号 %s，与数据库相符；请确认已另存一份，且不与数据库的备份放在一起", key.ID())
 	}
 }
 

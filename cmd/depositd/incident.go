@@ -7,9 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"depositd/api"
 	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/platform/incident"
+	"depositd/platform/people"
 )
 
 type incidentCmd struct {
@@ -133,6 +135,9 @@ func wallIf(text string) (time.Time, error) {
 
 func (s *incidentOrder) report(ctx context.Context, c *call, drill bool) error {
 	return c.use(ctx, asIs, func(a *app) error {
+		if err := a.asOperator(s.As); err != nil {
+			return err
+		}
 		o, err := s.order()
 		if err != nil {
 			return err
@@ -175,12 +180,25 @@ func (s *incidentDrillCmd) Run(ctx context.Context, c *call) error { return s.re
 // incidentAct is on which incident a person acts, as what and in which words.
 type incidentAct struct {
 	Number string `arg:"" placeholder:"YJ-2026-0007" help:"事件编号"`
-	As     string `required:"" placeholder:"OFFICE" help:"以何职务或部门，如 it_dept_head（信息技术科负责人）"`
+	As     string `required:"" placeholder:"OFFICE" help:"以何职务或部门，如 it_dept（信息技术科）；指挥机构和科室负责人须本人登录签署"`
+}
+
+// asOperator refuses an office that an operator does not hold. Whoever is at this machine is one, and has proved to be nobody else: the
+// plan's other signatures are given by persons who have logged in.
+func (a *app) asOperator(office string) error {
+	p := a.incident.Plan()
+	if (api.Caller{Roles: []api.Role{people.ITOperator}}).Holds(p, office) {
+		return nil
+	}
+	return deposit.Refuse(deposit.Denied, "office_not_held", "命令行由运维员使用，不能以", p.PartyName(office), "的身份操作，请其本人登录控制台签署")
 }
 
 // act runs what a person does with the incident as it is now, and prints what it has become.
 func (s *incidentAct) act(ctx context.Context, c *call, do func(*app, *incident.Record) error) error {
 	return c.use(ctx, asIs, func(a *app) error {
+		if err := a.asOperator(s.As); err != nil {
+			return err
+		}
 		i, err := incident.ByNumber(ctx, a.db, s.Number)
 		if err != nil {
 			return err

@@ -23,6 +23,9 @@ func peakMiB(ended *os.ProcessState) float64 {
 	return float64(usage.Maxrss) / (1 << 10)
 }
 
+// keepMemory lets no crash of this process write its memory, in which what the database holds sealed stands open, to a disk.
+func keepMemory() error { return syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) }
+
 // worked is how much of the processors' time this program has had.
 func worked() time.Duration {
 	var usage syscall.Rusage

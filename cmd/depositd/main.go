@@ -53,6 +53,7 @@ type program struct {
 	Incident   incidentCmd   `cmd:"" help:"应急事件与演练：清单、登记、签署、步骤"`
 	Calendar   calendarCmd   `cmd:"" help:"工作日历：查看，或导入国务院办公厅新公布的放假安排"`
 	Migrate    migrateCmd    `cmd:"" help:"建立或升级数据库表结构"`
+	Key        keyCmd        `cmd:"" help:"主密钥：生成、拆分给保管人、恢复、更换"`
 	Config     configCmd     `cmd:"" help:"打印生效的设置（密码已遮盖）；检查 banks.yaml"`
 	Doctor     doctorCmd     `cmd:"" help:"检查运行环境，逐项说明问题与处理办法"`
 	Version    versionCmd    `cmd:"" help:"打印版本"`
@@ -170,6 +171,8 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, sqldb.ErrSchema):
 		return "数据库表结构与本程序的版本不一致：请先执行 depositd migrate"
+	case errors.Is(err, sqldb.ErrMaster):
+		return "主密钥与数据库不符，请检查 --master-key-file 或 --master-share：" + err.Error()
 	case errors.Is(err, sqldb.ErrUnavailable):
 		return "数据库连不上或没有应答：请检查 --db 与数据库服务（depositd doctor 可逐项检查）\n" + err.Error()
 	case errors.Is(err, context.Canceled):

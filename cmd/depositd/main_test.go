@@ -15,38 +15,38 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(tidy{m}, map[string]func(){"depositd": main})
-}
-
-// TestScripts plays testdata/script/*.txtar with the real program, each on a database of its own on every engine.
+// TestScripts plays testdata/script/*.txtar with the program as it is shipped, each on a database of its own on every engine.
 // "exits CODE COMMAND…" runs a command and wants that exit code; [file] holds where the database is a file. $NOWHERE is a
 // server that is not there, with the password "geheim", $NOWHERE_OPEN without.
 func TestScripts(t *testing.T) {
+	sqldbtest.Unwatched(t)
+	folder := filepath.Dir(build(t, "nomsgpack"))
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatal("no scripts:", err)
 	}
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
-			sqldbtest.EachURL(t, func(t *testing.T, url string) { play(t, script, url) })
+			sqldbtest.EachEmpty(t, func(t *testing.T, url string) { play(t, folder, script, url) })
 		})
 	}
 }
 
-func play(t *testing.T, script, url string) {
+// play plays a script with the program of a folder.
+func play(t *testing.T, folder, script, url string) {
 	testscript.Run(t, testscript.Params{
 		Files: []string{script},
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("NOWHERE", sqldbtest.Nowhere)
 			env.Setenv("NOWHERE_OPEN", sqldbtest.NowhereOpen)
 			env.Setenv("FILE_NAMED", sqldbtest.FileNamed)
 			env.Setenv("DEPOSITD_DB", url)
 			env.Setenv("DEPOSITD_BANKS", filepath.Join(env.WorkDir, "banks.yaml"))
+			env.Setenv("DEPOSITD_MASTER_KEY_FILE", sqldbtest.MasterFile(t))
 			env.Setenv("DEPOSITD_LISTEN", "127.0.0.1:0")
 			env.Setenv("DEPOSITD_METRICS_LISTEN", "127.0.0.1:0")
 			env.Setenv("USER", "tester")
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each program that the race detector watches ends a second late
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {

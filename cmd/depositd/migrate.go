@@ -11,11 +11,14 @@ type migrateCmd struct {
 	JSON bool `name:"json" help:"以 JSON 打印"`
 }
 
-// Run brings the schema to this program's version; run again, it changes nothing.
+// Run brings the schema to this program's version and seals what stood open in it; run again, it changes nothing.
 func (m *migrateCmd) Run(ctx context.Context, c *call) error {
 	config, problems := c.check()
 	if len(problems) > 0 {
 		return settingsWrong(problems)
+	}
+	if _, err := config.master.key(); err != nil && !config.master.mayMake() {
+		return err
 	}
 	db, err := sqldb.Open(ctx, config.db)
 	if err != nil {
@@ -24,6 +27,9 @@ func (m *migrateCmd) Run(ctx context.Context, c *call) error {
 	defer func() { _ = db.Close() }()
 	applied, err := db.Migrate(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.unlock(ctx, &config.master, db, brought); err != nil {
 		return err
 	}
 	if m.JSON {

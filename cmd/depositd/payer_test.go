@@ -51,7 +51,7 @@ func newPayday(t *testing.T, adapter, way string, losers int) *payday {
 	for _, sub := range []string{"out", "in"} {
 		p.must(os.Mkdir(filepath.Join(p.folder, sub), 0o700))
 	}
-	p.does(exitOK, "migrate")
+	sqldbtest.Lay(t, p.url)
 	c := &call{settings: &Settings{DB: p.url, Banks: filepath.Join(p.folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB", LogFormat: "text",
 		PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: p.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}

@@ -74,7 +74,7 @@ func newStage(t *testing.T, folder, url string, settings map[string]string) *sta
 	for _, b := range set.All() {
 		s.banks = append(s.banks, newFarBank(t, b, filepath.Dir(file)))
 	}
-	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": file, "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0",
+	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": file, "DEPOSITD_MASTER_KEY_FILE": sqldbtest.MasterFile(t), "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0",
 		"DEPOSITD_TCP_LISTEN": "127.0.0.1:0", "DEPOSITD_TCP_BANK": s.banks[0].Code, "DEPOSITD_NIGHTLY_AT": "@every 87600h",
 		"DEPOSITD_SECRET_KEY_FILE": filepath.Join(t.TempDir(), "secret.key")}
 	for name, value := range settings {

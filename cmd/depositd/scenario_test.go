@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/reconcile"
 )
@@ -21,12 +21,14 @@ const scenarios = "../../testdata/scenario"
 // banks speak over HTTP, TCP and files, closed by the nightly job. What it says must be want.txt, to the byte.
 func TestScenarios(t *testing.T) {
 	folders := scenarioFolders(t)
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		if !*update { // the engines beside each other; the files are written by one and held against the other
 			t.Parallel()
 		}
-		sqldbtest.Open(t, url, time.Now)
-		for _, folder := range folders {
+		for i, folder := range folders {
+			if sqldbtest.UnderRace && sqldb.File(url) != "" && i%4 != 0 {
+				continue // ten times slower, and of the same code: make test plays all once more without
+			}
 			t.Run(filepath.Base(folder), func(t *testing.T) {
 				sqldbtest.Empty(t, url)
 				holdToWant(t, folder, url)

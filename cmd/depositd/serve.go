@@ -33,6 +33,9 @@ type serveCmd struct{}
 
 // Run serves until it is told to stop, then lets the requests in flight finish.
 func (*serveCmd) Run(ctx context.Context, c *call) error {
+	if err := keepMemory(); err != nil {
+		return err
+	}
 	return c.use(ctx, brought, func(a *app) error {
 		if problems := a.config.banksAtDoor(a.banks); len(problems) > 0 {
 			return settingsWrong(problems)

@@ -54,7 +54,7 @@ func settingsFor(t *testing.T, url string, more map[string]string) func(string) 
 	if err := os.WriteFile(banks, []byte(serveBanks), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": banks, "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0"}
+	env := map[string]string{"DEPOSITD_DB": url, "DEPOSITD_BANKS": banks, "DEPOSITD_MASTER_KEY_FILE": sqldbtest.MasterFile(t), "DEPOSITD_LISTEN": "127.0.0.1:0", "DEPOSITD_METRICS_LISTEN": "127.0.0.1:0"}
 	for name, value := range more {
 		env[name] = value
 	}
@@ -286,7 +286,7 @@ func TestListenTellsAll(t *testing.T) {
 
 // TestReplicasStartAtOnce: three on an empty database; one makes the tables, all serve.
 func TestReplicasStartAtOnce(t *testing.T) {
-	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+	sqldbtest.EachEmpty(t, func(t *testing.T, url string) {
 		getenv := settingsFor(t, url, nil)
 		var replicas []*service
 		for range 3 {

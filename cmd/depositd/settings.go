@@ -27,6 +27,7 @@ import (
 // config is what the settings mean.
 type config struct {
 	db               string // with its password
+	master           master
 	banksFile        string
 	refundRulesFile  string // "" is the program's own
 	refundLimits     refund.Limits
@@ -55,7 +56,7 @@ func (c *call) check() (*config, []string) {
 	wrong := func(flag, value string, err error) {
 		problems = append(problems, fmt.Sprintf("--%s %q：%s", flag, value, err))
 	}
-	out := &config{db: s.DB, banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), webhooksFile: s.Webhooks, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
+	out := &config{db: s.DB, master: s.masterOf(), banksFile: s.banksFile(), refundRulesFile: s.RefundRules, planFile: s.Plan, planAuthority: incident.Authority(s.PlanAuthority), webhooksFile: s.Webhooks, listen: s.Listen, metricsListen: s.MetricsListen, tcpListen: s.TCPListen,
 		tcpBank: s.TCPBank, secretKeyFile: s.secretKeyFile(), rules: s.rules(), logJSON: s.LogFormat == "json"}
 	var err error
 	if out.db, err = s.database(); err != nil {

@@ -94,6 +94,7 @@ func (p *process) restarts(t *testing.T, url string, acked []string) (wrong []st
 // the system forgets what it could not sync, and the program starts again when the disk is mended. A program that takes
 // every COMMIT for done is found out.
 func TestTortureDisk(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	needStrace(t)
 	file, total := build(t, "nomsgpack"), 0
 	for _, f := range diskFaults {

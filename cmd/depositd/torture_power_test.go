@@ -262,6 +262,7 @@ func powerCuts(t *testing.T, file, bug string, notices, moments int) (images int
 // TestTorturePowerCut: whenever the power is cut and whatever of the unsynced reached the disk, the database opens, is
 // sound, and holds every notice that was acknowledged. With synchronous=NORMAL it does not, which the same test shows.
 func TestTorturePowerCut(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	needStrace(t)
 	images, wrong := powerCuts(t, build(t, "nomsgpack"), "", tortured(80, 400), tortured(60, 3000))
 	if len(wrong) > 0 {

@@ -36,7 +36,7 @@ func on(t *testing.T, file, url, bug string) *process {
 	t.Helper()
 	getenv := settingsFor(t, url, nil)
 	p := &process{file: file, env: []string{"USER=tester", sqldb.SeededBug + "=" + bug, "TZ=UTC"}}
-	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_LISTEN"} {
+	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_MASTER_KEY_FILE", "DEPOSITD_LISTEN"} {
 		p.env = append(p.env, name+"="+getenv(name))
 	}
 	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=", "PATH="+os.Getenv("PATH"))
@@ -228,6 +228,7 @@ var halves = map[string]string{
 // TestTortureKilled: the program is killed without warning, hundreds of times. No acknowledged notice is lost and none is
 // stored by half; an import or a nightly job that was killed and is run again ends as one that was not.
 func TestTortureKilled(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	shipped, seeded := build(t, "nomsgpack"), build(t, "nomsgpack,seeded")
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Run("serve", func(t *testing.T) {

@@ -243,7 +243,7 @@ func (l *still) entries() int {
 // TestWatchOutage: after a time in which nobody heard the banks the service says how long it was, asks them, and tells what came
 // back; pushed again it is no other money.
 func TestWatchOutage(t *testing.T) {
-	sqldbtest.Quickly(t, func(t *testing.T, url string) { watchOutage(t, newStillAt(t, url)) })
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { watchOutage(t, newStillAt(t, url)) })
 }
 
 func watchOutage(t *testing.T, l *still) {

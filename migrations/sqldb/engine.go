@@ -24,6 +24,7 @@ type engine interface {
 	words() map[string]string                                 // the words of the migrations
 	dialect() string                                          // goose's name for it
 	lock(context.Context, *sql.DB) (unlock func(), err error) // against two replicas that migrate at once
+	scrubs(tables []string) []string                          // the statements that have its files written anew
 	classify(error) error                                     // wraps ErrTaken, ErrUnavailable, errAgain
 }
 

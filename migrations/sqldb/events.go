@@ -20,8 +20,8 @@ type Event struct {
 }
 
 // Events is the audit trail; only Move, Note and Notes write it.
-var Events = NewTable("events", "seq, at, by_whom, table_name, row_id, was, became, note", func(e *Event) []any {
-	return []any{&e.Seq, Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, &e.Note}
+var Events = NewTable("events", "seq, at, by_whom, table_name, row_id, was, became, sealed", func(e *Event) []any {
+	return []any{&e.Seq, Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, SealedNote(e)}
 })
 
 // A Move is one step of a state machine on one row.
@@ -61,16 +61,15 @@ func (tx *Tx) Notes(ctx context.Context, table string, ids []ID, became, note st
 	return newEvents.Insert(ctx, tx, rows...)
 }
 
+// SealedNote is the column events.sealed, as a field of a query: persons and banks write what they like into a note, names
+// and accounts too. The row's ID has to stand before it.
+func SealedNote(e *Event) any { return SealedIfAny("events", &e.Row, &e.Note) }
+
 // newEvents leaves the counting of seq to the database.
-var newEvents = NewTable("events", "at, by_whom, table_name, row_id, was, became, note", func(e *Event) []any {
-	return []any{Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, &e.Note}
+var newEvents = NewTable("events", "at, by_whom, table_name, row_id, was, became, sealed", func(e *Event) []any {
+	return []any{Wall(&e.At), &e.By, &e.Table, &e.Row, &e.Was, &e.Became, SealedNote(e)}
 })
 
 func (tx *Tx) event(ctx context.Context, table string, id ID, was, became, note string) error {
-	_, err := tx.Exec(ctx, "INSERT INTO events (at, by_whom, table_name, row_id, was, became, note) VALUES (?,?,?,?,?,?,?)",
-		At(tx.Now), tx.By, table, id, was, became, note)
-	if err != nil {
-		return fmt.Errorf("write event: %w", err)
-	}
-	return nil
+	return newEvents.Insert(ctx, tx, Event{At: tx.Now, By: tx.By, Table: table, Row: id, Was: was, Became: became, Note: note})
 }

@@ -74,6 +74,7 @@ func (j *joint) add(query string, args []any) error {
 		j.text.WriteString("; ")
 	}
 	j.text.WriteString(query)
+	handKeys(args, j.tx.ring)
 	for _, arg := range args {
 		value, err := driver.DefaultParameterConverter.ConvertValue(arg)
 		if err != nil {

@@ -8,6 +8,8 @@ const (
 	bugEarly  = "answer_before_commit"
 	bugNormal = "synchronous_normal"
 	bugDeaf   = "commit_errors_ignored"
+
+	bugUnsealed = "sealing_off"
 )
 
 // SeededBug names the environment variable by which such a build is told.

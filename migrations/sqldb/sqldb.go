@@ -35,6 +35,8 @@ type DB struct {
 	mu     sync.Mutex
 	queue  []*waiter
 	shared int // how many of them share a commit at most
+
+	ring *ring // the keys of what is stored sealed
 }
 
 // Open connects to "sqlite:deposit.db" or "mysql://user:password@host:3306/deposit" and refuses settings under which an
@@ -60,6 +62,7 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}
 	db := &DB{engine: e, pool: readers, now: now, draw: NewID, lane: make(chan *lane, 1), shared: mostShared}
+	db.ring = &ring{db: db}
 	db.lane <- &lane{engine: e, pool: writers}
 	return db, nil
 }
@@ -91,13 +94,19 @@ func (db *DB) Engine() string { return db.engine.name() }
 type Reader interface {
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
 	failed(err error) error // classifies what came while rows were read
+	seals() *ring
 }
+
+func (db *DB) seals() *ring { return db.ring }
+
+func (tx *Tx) seals() *ring { return tx.ring }
 
 func (db *DB) failed(err error) error { return db.engine.classify(err) }
 
 func (tx *Tx) failed(err error) error { return tx.lane.failed(err) }
 
 func (db *DB) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	handKeys(args, db.ring)
 	rows, err := db.pool.QueryContext(ctx, query, args...)
 	return rows, db.failed(err)
 }
@@ -108,6 +117,7 @@ type Tx struct {
 	Now time.Time // the instant of everything written in it
 
 	lane *lane
+	ring *ring
 	keys *keys // of all that share the commit
 
 	hope, hoped bool // whether there is any; whether somebody relied on it
@@ -133,6 +143,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 		return 0, err
 	}
 	ctx = context.WithoutCancel(ctx) // others share the transaction: it is not broken off by one caller's leaving
+	handKeys(args, tx.ring)
 	result, err := tx.lane.exec(ctx, query, args)
 	if err != nil {
 		return 0, err
@@ -144,5 +155,6 @@ func (tx *Tx) query(ctx context.Context, query string, args []any) (*sql.Rows, e
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	handKeys(args, tx.ring)
 	return tx.lane.query(context.WithoutCancel(ctx), query, args)
 }

@@ -74,6 +74,11 @@ func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) d
 // lock: SQLite's own write lock makes the slower of two replicas fail and look again.
 func (sqliteEngine) lock(context.Context, *sql.DB) (func(), error) { return func() {}, nil }
 
+// scrubs: a page that a DELETE has freed holds what it held until VACUUM, and the log what it took until it is cut.
+func (sqliteEngine) scrubs([]string) []string {
+	return []string{"VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"}
+}
+
 func (sqliteEngine) classify(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

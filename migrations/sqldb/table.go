@@ -114,6 +114,7 @@ func query[T any](ctx context.Context, r Reader, text string, args []any, row fu
 	}()
 	var one T
 	fields := row(&one)
+	handKeys(fields, r.seals())
 	for rows.Next() {
 		if err := rows.Scan(fields...); err != nil {
 			return fmt.Errorf("read a row: %w", err)

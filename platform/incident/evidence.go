@@ -66,10 +66,18 @@ type Exhibit struct {
 	Numbers    []Number // where Exhibits has read them
 }
 
-const exhibitColumns = "id, incident_id, step, natural_key, kind, text, name, media_type, size, sha256, person, at, version"
+const exhibitColumns = "id, incident_id, step, natural_tag, kind, sealed, media_type, size, person, at, version"
 
 func exhibitRow(e *Exhibit) []any {
-	return []any{&e.ID, &e.IncidentID, &e.Step, &e.Key, &e.Kind, &e.Text, &e.Name, &e.MediaType, &e.Size, &e.SHA256, &e.Person, sqldb.Wall(&e.At), &e.Version}
+	return []any{&e.ID, &e.IncidentID, &e.Step, sqldb.Tag(exhibitTag, &e.Key), &e.Kind, e.sealed(), &e.MediaType, &e.Size, &e.Person, sqldb.Wall(&e.At), &e.Version}
+}
+
+// exhibitTag is the place of the tags of Key.
+const exhibitTag = "incident_evidence"
+
+// sealed is what the evidence says, which may name payers, as a field of a query; the ID has to stand before it.
+func (e *Exhibit) sealed() any {
+	return sqldb.Sealed("incident_evidence", &e.ID, &e.Key, &e.Text, &e.Name, &e.SHA256)
 }
 
 var exhibits = sqldb.NewTable("incident_evidence", exhibitColumns, exhibitRow)
@@ -80,7 +88,9 @@ type whole struct {
 	body []byte
 }
 
-var wholes = sqldb.NewTable("incident_evidence", exhibitColumns+", body", func(w *whole) []any { return append(exhibitRow(&w.Exhibit), &w.body) })
+var wholes = sqldb.NewTable("incident_evidence", exhibitColumns+", body", func(w *whole) []any { return append(exhibitRow(&w.Exhibit), w.sealedBody()) })
+
+func (w *whole) sealedBody() any { return sqldb.Sealed("incident_evidence", &w.ID, &w.body) }
 
 // Exhibits lists an incident's evidence in the order of the plan's steps.
 func Exhibits(ctx context.Context, r sqldb.Reader, incident sqldb.ID) ([]Exhibit, error) {
@@ -129,7 +139,7 @@ func (d *Desk) Attach(ctx context.Context, by, office string, incident sqldb.ID,
 			return deposit.Refuse(deposit.Conflict, "evidence_full", "该事件已有 ", held, " 份证据，请合并后再添加")
 		}
 		w := e.whole()
-		x, err = exhibits.One(ctx, tx, "WHERE incident_id = ? AND step = ? AND natural_key = ?", i.ID, e.Step, w.Key)
+		x, err = exhibits.One(ctx, tx, "WHERE incident_id = ? AND step = ? AND natural_tag = ?", i.ID, e.Step, sqldb.Tag(exhibitTag, &w.Key))
 		if !errors.Is(err, sqldb.ErrNone) { // sent again
 			return err
 		}
@@ -163,7 +173,7 @@ func checkEvidence(e *Evidence) error {
 // tell each time.
 func (d *Desk) found(ctx context.Context, tx *sqldb.Tx, i *Incident, e *Evidence) error {
 	w := e.whole()
-	old, err := exhibits.One(ctx, tx, "WHERE incident_id = ? AND step = ? AND natural_key = ?", i.ID, w.Step, w.Key)
+	old, err := exhibits.One(ctx, tx, "WHERE incident_id = ? AND step = ? AND natural_tag = ?", i.ID, w.Step, sqldb.Tag(exhibitTag, &w.Key))
 	switch {
 	case errors.Is(err, sqldb.ErrNone):
 		if _, err := keepExhibit(ctx, tx, i, w); err != nil {
@@ -175,8 +185,9 @@ func (d *Desk) found(ctx context.Context, tx *sqldb.Tx, i *Incident, e *Evidence
 	case err != nil:
 		return err
 	case old.SHA256 != w.SHA256 || old.Text != w.Text:
-		n, err := tx.Exec(ctx, "UPDATE incident_evidence SET kind = ?, text = ?, name = ?, media_type = ?, size = ?, sha256 = ?, body = ?, person = ?, at = ?, version = version + 1 WHERE id = ? AND version = ?",
-			w.Kind, w.Text, w.Name, w.MediaType, w.Size, w.SHA256, w.body, tx.By, sqldb.At(tx.Now), old.ID, old.Version)
+		w.ID = old.ID
+		n, err := tx.Exec(ctx, "UPDATE incident_evidence SET kind = ?, sealed = ?, media_type = ?, size = ?, body = ?, person = ?, at = ?, version = version + 1 WHERE id = ? AND version = ?",
+			w.Kind, w.sealed(), w.MediaType, w.Size, w.sealedBody(), tx.By, sqldb.At(tx.Now), old.ID, old.Version)
 		if err == nil && n != 1 {
 			err = sqldb.ErrStale
 		}

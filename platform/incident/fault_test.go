@@ -81,6 +81,7 @@ func faulty(t *testing.T) (*house, *sqldbtest.Faults) {
 	db, err := sqldb.OpenWith(ctx, url, func() time.Time { return h.now }, faults.Between)
 	h.ok(err)
 	t.Cleanup(func() { _ = db.Close() })
+	sqldbtest.Unlock(t, db)
 	h.db, h.Desk = db, incident.NewDesk(db, plan(t), incident.ByBoth)
 	return h, faults
 }

@@ -30,7 +30,7 @@ var night = time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)
 
 func eachHouse(t *testing.T, authority incident.Authority, test func(t *testing.T, h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(t, newHouse(t, url, authority)) })
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(t, newHouse(t, url, authority)) })
 }
 
 // local is a house for what has nothing to do with the engine.
@@ -55,7 +55,7 @@ func newHouse(t *testing.T, url string, authority incident.Authority) *house {
 // plan is the program's own.
 func plan(t *testing.T) *incident.Plan {
 	t.Helper()
-	p, err := incident.ParsePlan(incident.DefaultPlan)
+	p, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

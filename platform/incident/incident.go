@@ -67,14 +67,21 @@ type Incident struct {
 	GoneAt        time.Time // the service no longer sees it; it stays open for people
 }
 
-var incidents = sqldb.NewTable("incidents", "id, number, plan_digest, scenario, branch, code, subject, source, drill, bank, parent_account, lot_id, department, title, detail, "+
+var incidents = sqldb.NewTable("incidents", "id, number, plan_digest, scenario, branch, code, subject, source, drill, bank, parent_account, lot_id, department, sealed, "+
 	"scope, level, suggested_level, suggested_why, fault_side, fault, state, version, entries, closed_as, reported_by, began_at, reported_at, confirmed_at, assessed_at, "+
 	"notice_start_at, plan_end_at, notice_end_at, reviewed_at, dismissed_at, gone_at", func(i *Incident) []any {
-	return []any{&i.ID, &i.Number, &i.PlanDigest, &i.Scenario, &i.Branch, &i.Code, &i.Subject, &i.Source, &i.Drill, &i.Bank, &i.ParentAccount, &i.LotID, &i.Department, &i.Title, &i.Detail,
-		&i.Scope, &i.Level, &i.Suggested, &i.SuggestedWhy, &i.FaultSide, &i.fault, &i.State, &i.Version, &i.Entries, &i.closedAs, &i.ReportedBy, sqldb.Wall(&i.BeganAt), sqldb.Wall(&i.ReportedAt),
+	return []any{&i.ID, &i.Number, &i.PlanDigest, &i.Scenario, &i.Branch, &i.Code, &i.Subject, &i.Source, &i.Drill, &i.Bank, &i.ParentAccount, &i.LotID, &i.Department, i.sealedWords(),
+		&i.Scope, &i.Level, &i.Suggested, &i.SuggestedWhy, &i.FaultSide, i.sealedFault(), &i.State, &i.Version, &i.Entries, &i.closedAs, &i.ReportedBy, sqldb.Wall(&i.BeganAt), sqldb.Wall(&i.ReportedAt),
 		sqldb.Wall(&i.ConfirmedAt), sqldb.Wall(&i.AssessedAt), sqldb.Wall(&i.NoticeStartAt), sqldb.Wall(&i.PlanEndAt), sqldb.Wall(&i.NoticeEndAt), sqldb.Wall(&i.ReviewedAt),
 		sqldb.Wall(&i.DismissedAt), sqldb.Wall(&i.GoneAt)}
 })
+
+// sealedWords is the column incidents.sealed, as a field of a query: people write what they like into it, names and accounts too.
+// The ID has to stand before it.
+func (i *Incident) sealedWords() any { return sqldb.Sealed("incidents", &i.ID, &i.Title, &i.Detail) }
+
+// sealedFault is the column incidents.fault.
+func (i *Incident) sealedFault() any { return sqldb.SealedIfAny("incidents", &i.ID, &i.fault) }
 
 // Source is who opened an incident.
 type Source string

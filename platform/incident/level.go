@@ -32,6 +32,9 @@ func (s Scope) Chinese() string {
 	return ""
 }
 
+// Scopes lists those that the plan has a level for.
+func Scopes() []Scope { return []Scope{Part, Whole, Evaluation} }
+
 // KnownScope says whether a word is a scope; "" is one.
 func KnownScope(word string) bool { return word == "" || Scope(word).Chinese() != "" }
 

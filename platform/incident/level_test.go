@@ -1,6 +1,8 @@
 package incident_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,4 +110,40 @@ func TestCountdowns(t *testing.T) {
 			t.Errorf("%s: %+v", c.scenario, r.Countdowns)
 		}
 	}
+}
+
+// Of what runs for an open incident the nearest limit is told: a step's, a level's, or none.
+func TestNearest(t *testing.T) {
+	eachHouse(t, incident.ByBoth, func(t *testing.T, h *house) {
+		var open []incident.Incident
+		for _, o := range []incident.Order{{Scenario: "5.1.1", Scope: incident.Part}, {Scenario: "4.2.1", Deadlines: []incident.Deadline{{Event: "解密截止时间", At: night.Add(time.Hour)}}}, {Scenario: "4.6.2"}, {Scenario: "4.6.3", Scope: incident.Whole}} {
+			o.Title, o.Source = "故障", incident.FromPerson
+			i, err := h.Report(ctx, "值班员", o)
+			h.ok(err)
+			open = append(open, i)
+		}
+		told := func() (limits []string) {
+			nearest, err := h.Nearest(ctx, open)
+			h.ok(err)
+			for _, i := range open {
+				c := nearest[i.ID]
+				limits = append(limits, strings.TrimSpace(c.Limit+" "+c.Until.Sub(i.ReportedAt).Truncate(time.Minute).String()))
+			}
+			return limits
+		}
+		none := time.Time{}.Sub(night).Truncate(time.Minute).String()
+		if got, want := told(), []string{"restart_recovery 1h40m0s", "decryption_deadline 1h0m0s", none, "level 4h0m0s"}; !slices.Equal(got, want) {
+			t.Errorf("nearest are %q, want %q", got, want)
+		}
+		h.now = night.Add(3 * time.Hour)
+		for n := range 2 {
+			_, err := h.MoveStep(ctx, "值班员", "it_dept", incident.StepAct{Incident: open[0].ID, Step: fmt.Sprintf("5.1.1/1/%d", n+1), Version: 1, Act: "finish"})
+			h.ok(err)
+		}
+		open[3] = h.sign(open[3], incident.Grade, "it_dept_head")
+		open[3] = h.sign(open[3], incident.Dismiss, "it_dept_head")
+		if got, want := told(), []string{"level 4h0m0s", "decryption_deadline 1h0m0s", none, none}; !slices.Equal(got, want) {
+			t.Errorf("three hours later they are %q, want %q", got, want)
+		}
+	})
 }

@@ -151,6 +151,60 @@ func (p *Plan) Countdowns(i *Incident, all []StepState, due []Deadline) (running
 	return running
 }
 
+// NextLevel is the limit until the plan's letter gives the trouble another level, should it last; its Until is zero where it gives none.
+func (p *Plan) NextLevel(i *Incident, now time.Time) Countdown {
+	return Countdown{Limit: "level", Text: "建议级别将变化", From: i.BeganAt, Until: p.Suggest(i.Scope, i.BeganAt, now).Next}
+}
+
+// Nearest tells, of each of some incidents that are open, the limit that ends first of those that run: a step's, that of the
+// refunds, or the next level's. One that has passed stays the nearest; an incident that no limit runs for is not there.
+func (d *Desk) Nearest(ctx context.Context, some []Incident) (map[sqldb.ID]Countdown, error) {
+	states, due := map[sqldb.ID][]StepState{}, map[sqldb.ID][]Deadline{}
+	ids := make([]sqldb.ID, len(some))
+	for k := range some {
+		ids[k] = some[k].ID
+	}
+	err := sqldb.Chunks(ids, func(in string, args []any) error {
+		walked, err := steps.All(ctx, d.db, "WHERE incident_id IN "+in+" ORDER BY incident_id, step", args...)
+		if err != nil {
+			return err
+		}
+		for _, s := range walked {
+			states[s.IncidentID] = append(states[s.IncidentID], s)
+		}
+		rows, err := deadlines.All(ctx, d.db, "WHERE incident_id IN "+in+" ORDER BY incident_id, at, event", args...)
+		for _, r := range rows {
+			due[r.incident] = append(due[r.incident], r.Deadline)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	nearest := map[sqldb.ID]Countdown{}
+	for k := range some {
+		i := &some[k]
+		p, err := d.planOf(ctx, d.db, i)
+		if err != nil {
+			return nil, err
+		}
+		if c := p.nearest(i, states[i.ID], due[i.ID], d.db.Now()); i.Open() && !c.Until.IsZero() {
+			nearest[i.ID] = c
+		}
+	}
+	return nearest, nil
+}
+
+// nearest is the limit that ends first; its Until is zero where none runs.
+func (p *Plan) nearest(i *Incident, all []StepState, due []Deadline, now time.Time) (first Countdown) {
+	for _, c := range append(p.Countdowns(i, all, due), p.NextLevel(i, now)) {
+		if c.Ended.IsZero() && !c.Until.IsZero() && (first.Until.IsZero() || c.Until.Before(first.Until)) {
+			first = c
+		}
+	}
+	return first
+}
+
 func errClosed(i *Incident) error {
 	return deposit.Refuse(deposit.Conflict, "incident_closed", "事件", i.State.Chinese(), "，不能再做此操作")
 }

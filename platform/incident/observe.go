@@ -189,8 +189,8 @@ func (d *Desk) update(ctx context.Context, tx *sqldb.Tx, i *Incident, s *Sign, f
 		i.FaultSide = s.Fault.Side
 		i.fault, _ = json.Marshal(s.Fault) // strings: never fails
 	}
-	n, err := tx.Exec(ctx, "UPDATE incidents SET gone_at = ?, title = ?, detail = ?, scope = ?, began_at = ?, branch = ?, fault_side = ?, fault = ? WHERE id = ? AND entries = ? AND closed_as = 0",
-		sqldb.At(i.GoneAt), i.Title, i.Detail, i.Scope, sqldb.At(i.BeganAt), i.Branch, i.FaultSide, notNull(i.fault), i.ID, i.Entries)
+	n, err := tx.Exec(ctx, "UPDATE incidents SET gone_at = ?, sealed = ?, scope = ?, began_at = ?, branch = ?, fault_side = ?, fault = ? WHERE id = ? AND entries = ? AND closed_as = 0",
+		sqldb.At(i.GoneAt), i.sealedWords(), i.Scope, sqldb.At(i.BeganAt), i.Branch, i.FaultSide, i.sealedFault(), i.ID, i.Entries)
 	if err == nil && n != 1 {
 		err = sqldb.ErrStale
 	}

@@ -7,12 +7,16 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // DefaultPlan is the plan that the program carries: 聊公共资源〔2020〕4号 as data, its texts verbatim.
 //
 //go:embed plan.yaml
 var DefaultPlan []byte
+
+// Default is DefaultPlan, read once: that takes longer than most commands do.
+var Default = sync.OnceValues(func() (*Plan, error) { return ParsePlan(DefaultPlan) })
 
 // Plan is an emergency plan: who there is, the phases of a response, the levels, the limits, and what to do in which scenario.
 // Its texts are shown as they are written. Its yaml names are those of plan.yaml.
@@ -250,6 +254,23 @@ func (p *Plan) PartyName(id string) string {
 		return one.Name
 	}
 	return id
+}
+
+// Events are what deadlines can be of: the events of the plan's limits, and the refunds' due day.
+func (p *Plan) Events() []string {
+	events := []string{RefundDue}
+	for _, l := range p.Limits {
+		if l.Sense == beforeEvent && !slices.Contains(events, l.Event) {
+			events = append(events, l.Event)
+		}
+	}
+	return events
+}
+
+// Includes says whether a party is an office, or has it as its head or as a part: 各业务科室 include each of them.
+func (p *Plan) Includes(party, office string) bool {
+	one := p.Party(party)
+	return p.SignsFor(office, party) || one != nil && slices.ContainsFunc(one.Members, func(part string) bool { return p.SignsFor(office, part) })
 }
 
 // Branch finds a branch; nil if there is none.

@@ -3,6 +3,7 @@ package incident_test
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,4 +75,23 @@ func TestIncidentKeepsItsPlan(t *testing.T) {
 			t.Errorf("its plan is %s", r.Plan.Digest())
 		}
 	})
+}
+
+// A step that is given to a department is its head's too, and one that is given to all departments is each one's.
+func TestPlanIncludes(t *testing.T) {
+	p := plan(t)
+	for _, c := range []struct {
+		party, office string
+		included      bool
+	}{
+		{"it_dept", "it_dept", true}, {"it_dept", "it_dept_head", true}, {"it_dept_head", "it_dept", false}, {"business_depts", "land_dept", true}, {"business_depts", "it_dept", false},
+		{"working_group", "working_group_head", true}, {"access_bank", "it_dept", false},
+	} {
+		if got := p.Includes(c.party, c.office); got != c.included {
+			t.Errorf("%s includes %s: %v", c.party, c.office, got)
+		}
+	}
+	if got := p.Events(); !slices.Equal(got, []string{incident.RefundDue, "投标截止时间", "解密截止时间"}) {
+		t.Errorf("deadlines can be of %v", got)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"depositd/migrations/sqldb"
@@ -22,8 +23,8 @@ type Backfill struct {
 	At         time.Time
 }
 
-var backfills = sqldb.NewTable("incident_backfills", "id, incident_id, text, records, person, office, from_time, to_time, at", func(b *Backfill) []any {
-	return []any{&b.ID, &b.IncidentID, &b.Text, &b.Records, &b.Person, &b.Office, sqldb.Wall(&b.From), sqldb.Wall(&b.To), sqldb.Wall(&b.At)}
+var backfills = sqldb.NewTable("incident_backfills", "id, incident_id, sealed, records, person, office, from_time, to_time, at", func(b *Backfill) []any {
+	return []any{&b.ID, &b.IncidentID, sqldb.Sealed("incident_backfills", &b.ID, &b.Text), &b.Records, &b.Person, &b.Office, sqldb.Wall(&b.From), sqldb.Wall(&b.To), sqldb.Wall(&b.At)}
 })
 
 // Backfills lists an incident's, in their order.
@@ -43,10 +44,13 @@ func (d *Desk) Enter(ctx context.Context, by string, b Backfill) (Backfill, erro
 		if i.State != Activated && i.State != Recovered {
 			return deposit.Refuse(deposit.Conflict, "state_forbids", "预案启动后、事件回顾前才登记补录，当前为", i.State.Chinese())
 		}
-		before, err := backfills.One(ctx, tx, "WHERE incident_id = ? AND text = ? AND person = ? AND records = ? AND from_time = ? AND to_time = ?", i.ID, b.Text, by, b.Records, sqldb.At(b.From), sqldb.At(b.To))
-		if !errors.Is(err, sqldb.ErrNone) {
-			b = before
+		before, err := backfills.All(ctx, tx, "WHERE incident_id = ? AND person = ? AND records = ? AND from_time = ? AND to_time = ? ORDER BY id", i.ID, by, b.Records, sqldb.At(b.From), sqldb.At(b.To))
+		if err != nil {
 			return err
+		}
+		if at := slices.IndexFunc(before, func(old Backfill) bool { return old.Text == b.Text }); at >= 0 {
+			b = before[at]
+			return nil
 		}
 		b.ID, b.Person, b.At = tx.NewID(), by, tx.Now
 		if err := backfills.Insert(ctx, tx, b); err != nil {
@@ -72,9 +76,12 @@ type Action struct {
 	EndedAt    time.Time
 }
 
-var actions = sqldb.NewTable("incident_actions", "id, incident_id, text, owner, due_on, state, version, outcome, made_by, made_at, ended_at", func(a *Action) []any {
-	return []any{&a.ID, &a.IncidentID, &a.Text, &a.Owner, &a.DueOn, &a.State, &a.Version, &a.Outcome, &a.MadeBy, sqldb.Wall(&a.MadeAt), sqldb.Wall(&a.EndedAt)}
+var actions = sqldb.NewTable("incident_actions", "id, incident_id, sealed, owner, due_on, state, version, made_by, made_at, ended_at", func(a *Action) []any {
+	return []any{&a.ID, &a.IncidentID, a.sealed(), &a.Owner, &a.DueOn, &a.State, &a.Version, &a.MadeBy, sqldb.Wall(&a.MadeAt), sqldb.Wall(&a.EndedAt)}
 })
+
+// sealed is the column incident_actions.sealed, as a field of a query; the ID has to stand before it.
+func (a *Action) sealed() any { return sqldb.Sealed("incident_actions", &a.ID, &a.Text, &a.Outcome) }
 
 // ActionMoves is how an action's state changes.
 var ActionMoves = deposit.Machine{
@@ -102,10 +109,13 @@ func (d *Desk) Ask(ctx context.Context, by, office string, a Action) (Action, er
 		if i.State == Dismissed {
 			return errClosed(i)
 		}
-		before, err := actions.One(ctx, tx, "WHERE incident_id = ? AND text = ? AND owner = ?", i.ID, a.Text, a.Owner)
-		if !errors.Is(err, sqldb.ErrNone) {
-			a = before
+		before, err := actions.All(ctx, tx, "WHERE incident_id = ? AND owner = ? ORDER BY id", i.ID, a.Owner)
+		if err != nil {
 			return err
+		}
+		if at := slices.IndexFunc(before, func(old Action) bool { return old.Text == a.Text }); at >= 0 {
+			a = before[at]
+			return nil
 		}
 		a.ID, a.State, a.Version, a.MadeBy, a.MadeAt = tx.NewID(), "OPEN", 1, by, tx.Now
 		if err := actions.Insert(ctx, tx, a); err != nil {
@@ -146,7 +156,7 @@ func (d *Desk) MoveAction(ctx context.Context, by, office string, m Action, act 
 		if next != "OPEN" {
 			a.EndedAt = tx.Now
 		}
-		n, err := tx.Exec(ctx, "UPDATE incident_actions SET outcome = ?, ended_at = ? WHERE id = ? AND version = ?", a.Outcome, sqldb.At(a.EndedAt), a.ID, a.Version)
+		n, err := tx.Exec(ctx, "UPDATE incident_actions SET sealed = ?, ended_at = ? WHERE id = ? AND version = ?", a.sealed(), sqldb.At(a.EndedAt), a.ID, a.Version)
 		if err == nil && n != 1 {
 			err = sqldb.ErrStale
 		}
@@ -164,8 +174,8 @@ func (d *Desk) Note(ctx context.Context, by, office string, incident sqldb.ID, t
 		return err
 	}
 	return d.act(ctx, by, office, incident, func(tx *sqldb.Tx, i *Incident, _ *Plan) error {
-		before, err := timeline.All(ctx, tx, "WHERE incident_id = ? AND kind = ? AND person = ? AND text = ? ORDER BY seq", i.ID, EntryNote, by, text)
-		if err != nil || len(before) > 0 {
+		before, err := timeline.All(ctx, tx, "WHERE incident_id = ? AND kind = ? AND person = ? ORDER BY seq", i.ID, EntryNote, by)
+		if err != nil || slices.ContainsFunc(before, func(e Entry) bool { return e.Text == text }) {
 			return err
 		}
 		return d.tell(ctx, tx, i, Entry{Kind: EntryNote, Office: office, Text: text})

@@ -24,8 +24,8 @@ type Signature struct {
 	SignedAt   time.Time
 }
 
-var signatures = sqldb.NewTable("incident_signatures", "id, incident_id, act, slot, level, person, office, text, happened_at, signed_at", func(s *Signature) []any {
-	return []any{&s.ID, &s.IncidentID, &s.Act, &s.slot, &s.Level, &s.Person, &s.Office, &s.Text, sqldb.Wall(&s.HappenedAt), sqldb.Wall(&s.SignedAt)}
+var signatures = sqldb.NewTable("incident_signatures", "id, incident_id, act, slot, level, person, office, sealed, happened_at, signed_at", func(s *Signature) []any {
+	return []any{&s.ID, &s.IncidentID, &s.Act, &s.slot, &s.Level, &s.Person, &s.Office, sqldb.Sealed("incident_signatures", &s.ID, &s.Text), sqldb.Wall(&s.HappenedAt), sqldb.Wall(&s.SignedAt)}
 })
 
 // Signatures lists what was signed for an incident, in its order.
@@ -82,8 +82,8 @@ func (i *Incident) signedBefore(ctx context.Context, tx *sqldb.Tx, w *Declaratio
 	if w.Act == Grade {
 		level = w.Level
 	}
-	given, err := signatures.All(ctx, tx, "WHERE incident_id = ? AND act = ? AND level = ? AND person = ? AND office = ? AND text = ? ORDER BY id", i.ID, w.Act, level, tx.By, w.Office, w.Text)
-	return len(given) > 0 && level == i.Level, err
+	given, err := signatures.All(ctx, tx, "WHERE incident_id = ? AND act = ? AND level = ? AND person = ? AND office = ? ORDER BY id", i.ID, w.Act, level, tx.By, w.Office)
+	return slices.ContainsFunc(given, func(s Signature) bool { return s.Text == w.Text }) && level == i.Level, err
 }
 
 // may refuses an act whose time has not come, whatever the signer.

@@ -24,9 +24,12 @@ type StepState struct {
 	EndedAt    time.Time
 }
 
-var steps = sqldb.NewTable("incident_steps", "id, incident_id, step, state, version, person, office, text, started_at, ended_at", func(s *StepState) []any {
-	return []any{&s.ID, &s.IncidentID, &s.Step, &s.State, &s.Version, &s.Person, &s.Office, &s.Text, sqldb.Wall(&s.StartedAt), sqldb.Wall(&s.EndedAt)}
+var steps = sqldb.NewTable("incident_steps", "id, incident_id, step, state, version, person, office, sealed, started_at, ended_at", func(s *StepState) []any {
+	return []any{&s.ID, &s.IncidentID, &s.Step, &s.State, &s.Version, &s.Person, &s.Office, s.sealed(), sqldb.Wall(&s.StartedAt), sqldb.Wall(&s.EndedAt)}
 })
+
+// sealed is the column incident_steps.sealed, as a field of a query; the ID has to stand before it.
+func (s *StepState) sealed() any { return sqldb.SealedIfAny("incident_steps", &s.ID, &s.Text) }
 
 // The states of a step.
 const (
@@ -190,8 +193,8 @@ func moveStep(ctx context.Context, tx *sqldb.Tx, s StepState, next, office, text
 	if s.ended() {
 		s.EndedAt = tx.Now
 	}
-	n, err := tx.Exec(ctx, "UPDATE incident_steps SET person = ?, office = ?, text = ?, started_at = ?, ended_at = ? WHERE id = ? AND version = ?",
-		s.Person, s.Office, s.Text, sqldb.At(s.StartedAt), sqldb.At(s.EndedAt), s.ID, s.Version)
+	n, err := tx.Exec(ctx, "UPDATE incident_steps SET person = ?, office = ?, sealed = ?, started_at = ?, ended_at = ? WHERE id = ? AND version = ?",
+		s.Person, s.Office, s.sealed(), sqldb.At(s.StartedAt), sqldb.At(s.EndedAt), s.ID, s.Version)
 	if err == nil && n != 1 {
 		err = sqldb.ErrStale
 	}

@@ -23,8 +23,8 @@ type Entry struct {
 	Text       string // no payer's name or number
 }
 
-var timeline = sqldb.NewTable("incident_timeline", "id, incident_id, seq, at, person, office, kind, text", func(e *Entry) []any {
-	return []any{&e.ID, &e.IncidentID, &e.Seq, sqldb.Wall(&e.At), &e.Person, &e.Office, &e.Kind, &e.Text}
+var timeline = sqldb.NewTable("incident_timeline", "id, incident_id, seq, at, person, office, kind, sealed", func(e *Entry) []any {
+	return []any{&e.ID, &e.IncidentID, &e.Seq, sqldb.Wall(&e.At), &e.Person, &e.Office, &e.Kind, sqldb.Sealed("incident_timeline", &e.ID, &e.Text)}
 })
 
 // EntryKind says what an entry is about.

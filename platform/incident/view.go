@@ -63,14 +63,14 @@ func (d *Desk) Record(ctx context.Context, id sqldb.ID) (*Record, error) {
 		}
 	}
 	r.Steps = r.Plan.stepViews(&i, states)
-	r.Suggestion = r.Plan.Suggest(i.Scope, i.BeganAt, i.until(r.Now))
+	r.Suggestion = r.Plan.Suggest(i.Scope, i.BeganAt, i.Until(r.Now))
 	r.Countdowns = r.Plan.Countdowns(&i, states, r.Deadlines)
 	r.Pending = d.pending(&i, r.Plan, r.Signatures)
 	return r, nil
 }
 
-// until is when the trouble ended, or now.
-func (i *Incident) until(now time.Time) time.Time {
+// Until is when the trouble ended, or now.
+func (i *Incident) Until(now time.Time) time.Time {
 	switch {
 	case !i.NoticeEndAt.IsZero():
 		return i.NoticeEndAt

@@ -34,7 +34,7 @@ type house struct {
 // each runs a test on a house for every engine.
 func each(t *testing.T, test func(h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) { test(newHouse(t, url, people.Rules{})) })
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(newHouse(t, url, people.Rules{})) })
 }
 
 // local is a house for what has nothing to do with the engine.

@@ -18,6 +18,7 @@ const (
 	Leader         Role = "leader"          // 分管领导: releases payments, one of two at an opening
 	Auditor        Role = "auditor"         // reads everything that may be read, changes nothing
 	ITOperator     Role = "it_operator"     // keeps the service running, loads numbers; never money
+	Head           Role = "department_head" // 科室负责人: beside the role of their department; signs for it, and as one of the emergency plan's working group
 	SystemAdmin    Role = "system_admin"    // 系统管理员: makes and stops accounts
 	SecurityAdmin  Role = "security_admin"  // 安全管理员: grants roles
 	AuditAdmin     Role = "audit_admin"     // 审计管理员: watches over the audit trail and over the other two
@@ -31,7 +32,7 @@ const (
 
 // names is the closed list of roles with what people call them; a test holds every role in it.
 var names = map[Role]string{
-	FinanceMaker: "综合科经办", FinanceChecker: "综合科复核", Department: "业务科室", Leader: "分管领导（放行）", Auditor: "审计员", ITOperator: "运维员",
+	FinanceMaker: "综合科经办", FinanceChecker: "综合科复核", Department: "业务科室", Leader: "分管领导（放行）", Auditor: "审计员", ITOperator: "运维员", Head: "科室负责人",
 	SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", AuditAdmin: "审计管理员",
 	Platform: "交易平台", Statements: "对账文件上传",
 }
@@ -39,7 +40,7 @@ var names = map[Role]string{
 // OfPersons and Scopes are the roles that a person can be granted and that a token can have, each in the order of their importance
 // to a reader.
 var (
-	OfPersons = []Role{FinanceMaker, FinanceChecker, Leader, Department, Auditor, ITOperator, SystemAdmin, SecurityAdmin, AuditAdmin}
+	OfPersons = []Role{FinanceMaker, FinanceChecker, Leader, Department, Auditor, ITOperator, Head, SystemAdmin, SecurityAdmin, AuditAdmin}
 	Scopes    = []Role{Platform, Statements}
 )
 
@@ -85,8 +86,14 @@ func checkRoles(roles, allowed []Role, department string) error {
 	if slices.Contains(roles, Department) && department == "" {
 		return deposit.Refuse(deposit.Invalid, "department_missing", "业务科室角色须写明所属科室")
 	}
+	if slices.Contains(roles, Head) && department == "" && !slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(ofDepartments, r) }) {
+		return deposit.Refuse(deposit.Invalid, "department_missing", "科室负责人须写明所属科室，或同时有综合科、运维的角色")
+	}
 	return nil
 }
+
+// ofDepartments are the roles whose people belong to the finance or the IT department, whatever their account says.
+var ofDepartments = []Role{FinanceMaker, FinanceChecker, ITOperator}
 
 // Join writes roles as they are stored and typed: "finance_maker,department".
 func Join(roles []Role) string {

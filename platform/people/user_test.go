@@ -128,6 +128,10 @@ func TestOneAccountAPerson(t *testing.T) {
 		}
 		_, _, err := h.desk.Add(ctx, "系统管理员", people.Order{Name: "甲", Staff: "1", Roles: []people.Role{people.Department}})
 		h.refused(err, "department_missing")
+		for roles, code := range map[string]string{"department_head": "department_missing", "leader,department_head": "department_missing", "it_operator,department_head": ""} {
+			_, _, err = h.desk.Add(ctx, "系统管理员", people.Order{Name: "乙" + roles, Staff: roles, Roles: people.Split(roles)})
+			h.refused(err, code)
+		}
 		_, _, err = h.desk.Add(ctx, "系统管理员", people.Order{Name: "甲", Staff: "1", Roles: []people.Role{people.Platform}})
 		h.refused(err, "role_unknown")
 	})

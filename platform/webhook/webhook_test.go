@@ -30,7 +30,7 @@ type house struct {
 
 func plan(t *testing.T) *incident.Plan {
 	t.Helper()
-	p, err := incident.ParsePlan(incident.DefaultPlan)
+	p, err := incident.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func plan(t *testing.T) *incident.Plan {
 
 func each(t *testing.T, settings string, test func(h *house)) {
 	t.Helper()
-	sqldbtest.Quickly(t, func(t *testing.T, url string) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		h := &house{t: t, now: time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)}
 		h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 		s, err := webhook.ParseSettings([]byte(settings), plan(t), key)

@@ -18,7 +18,8 @@ import (
 
 // Reader collects the complaints about one file. The zero Reader has none.
 type Reader struct {
-	tree  *ast.File
+	body  []byte
+	tree  *ast.File // made for the first complaint, since it takes as long as the decoding
 	wrong []string
 }
 
@@ -33,15 +34,11 @@ func (r *Reader) Read(body []byte, kind string, into any) bool {
 		r.Complain("$", "文件不是 UTF-8 编码，请另存为 UTF-8")
 		return false
 	}
-	tree, err := parser.ParseBytes(body, 0)
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(body, into, yaml.Strict())
-	}
-	if err != nil {
+	if err := yaml.UnmarshalWithOptions(body, into, yaml.Strict()); err != nil {
 		r.unreadable(kind, err)
 		return false
 	}
-	r.tree = tree
+	r.body = body
 	return true
 }
 
@@ -57,6 +54,9 @@ func (r *Reader) unreadable(kind string, err error) {
 
 // Complain tells what is wrong at a place such as $.rules[3].n, or else at what holds it.
 func (r *Reader) Complain(path string, text ...any) {
+	if r.tree == nil && r.body != nil {
+		r.tree, _ = parser.ParseBytes(r.body, 0)
+	}
 	for place := path; r.tree != nil && place != "$"; place = place[:strings.LastIndexAny(place, ".[")] {
 		at, err := yaml.PathString(place)
 		if err != nil {

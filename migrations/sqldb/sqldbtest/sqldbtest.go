@@ -13,6 +13,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql" // the admin connection that makes and drops the test's database
 
+	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
 )
 
@@ -33,8 +34,18 @@ func Each(t *testing.T, test func(t *testing.T, db *sqldb.DB)) {
 // EachURL is Each for tests that open the database themselves, or in another process.
 func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
+	EachEmpty(t, func(t *testing.T, url string) {
+		Lay(t, url)
+		test(t, url)
+	})
+}
+
+// EachEmpty is EachURL for what makes the tables itself. A file stands in memory, where the machine has a place for that: what
+// a disk does is asked by the tests that watch what the program does to one, or disturb it.
+func EachEmpty(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "deposit.db"))
+		test(t, sqldb.FileURL(filepath.Join(InMemory(t), "deposit.db")))
 	})
 	server := os.Getenv("TEST_MYSQL_URL")
 	if server == "" {
@@ -43,19 +54,8 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("mysql", func(t *testing.T) { test(t, freshMySQL(t, server)) })
 }
 
-// Quickly is EachURL where it is not asked what a disk does: the file stands in memory if the system has a place for that.
-func Quickly(t *testing.T, test func(t *testing.T, url string)) {
-	t.Helper()
-	EachURL(t, func(t *testing.T, url string) {
-		if sqldb.File(url) != "" {
-			url = sqldb.FileURL(filepath.Join(InMemory(t), "deposit.db"))
-		}
-		test(t, url)
-	})
-}
-
 // InMemory is a folder for the test in the machine's memory, or an ordinary one where there is no such thing.
-func InMemory(t *testing.T) string {
+func InMemory(t testing.TB) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("/dev/shm", "depositd") //nolint:usetesting // a place of its own kind
 	if err != nil {
@@ -65,18 +65,38 @@ func InMemory(t *testing.T) string {
 	return folder
 }
 
-// Open opens and migrates the database, and closes it after the test.
-func Open(t *testing.T, url string, now func() time.Time) *sqldb.DB {
+// Master is the master key of the tests' databases.
+var Master = custody.Key{'t', 'e', 's', 't'}
+
+// Open opens and unlocks the database, gives it its tables if it has none, and closes it after the test.
+func Open(t testing.TB, url string, now func() time.Time) *sqldb.DB {
 	t.Helper()
+	Lay(t, url)
 	db, err := sqldb.OpenAt(context.Background(), url, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Migrate(context.Background()); err != nil {
+	Unlock(t, db)
+	return db
+}
+
+// MasterFile is a file with the tests' master key, for a program that is started.
+func MasterFile(t testing.TB) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "master.key")
+	if err := custody.WriteFile(name, Master.Text()); err != nil {
 		t.Fatal(err)
 	}
-	return db
+	return name
+}
+
+// Unlock unlocks a database that is migrated.
+func Unlock(t testing.TB, db *sqldb.DB) {
+	t.Helper()
+	if err := db.Unlock(context.Background(), Master); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func freshMySQL(t *testing.T, server string) string {

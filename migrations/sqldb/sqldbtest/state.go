@@ -5,12 +5,15 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"depositd/migrations/sqldb"
 )
@@ -31,15 +34,27 @@ func State(t testing.TB, url string) string {
 	t.Helper()
 	pool := raw(t, url)
 	defer func() { _ = pool.Close() }()
+	db, err := sqldb.OpenAt(context.Background(), url, func() time.Time { return time.Unix(0, 0) }) // no key is old
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	Unlock(t, db)
 	names := map[string]string{"0": "-"}
 	var all []string
 	for _, table := range inOrder(t, pool, url) {
-		all = append(all, stateOf(t, pool, table, names)...)
+		all = append(all, stateOf(t, pool, db, table, names)...)
 	}
 	return strings.Join(all, "\n")
 }
 
-func stateOf(t testing.TB, pool *sql.DB, table string, names map[string]string) []string {
+// sealedColumns are those that hold sealed values.
+var sealedColumns = map[string]bool{"sealed": true, "body": true, "said": true, "fault": true}
+
+// open are the tables whose bodies are not sealed: they name no payer.
+var open = map[string]bool{"incident_plans": true, "webhook_deliveries": true}
+
+func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[string]string) []string {
 	t.Helper()
 	rows, err := pool.QueryContext(context.Background(), "SELECT * FROM "+table)
 	if err != nil {
@@ -60,11 +75,17 @@ func stateOf(t testing.TB, pool *sql.DB, table string, names map[string]string) 
 		if err := rows.Scan(fields...); err != nil {
 			t.Fatal(err)
 		}
-		line, id := table, ""
+		line, id, bound := table, "", "" // what its sealed values are bound to
 		for i, column := range columns {
 			value := values[i].String
 			if column == "id" {
 				id = value
+			}
+			if column == "id" || (column == "message_id" || column == "row_id") && id == "" {
+				bound = value
+			}
+			if sealedColumns[column] && !open[table] && value != "" {
+				value = unsealed(t, db, table, bound, value)
 			}
 			if !slices.Contains(passing, column) {
 				line += " " + column + "=" + shown(column, value, names)
@@ -81,6 +102,17 @@ func stateOf(t testing.TB, pool *sql.DB, table string, names map[string]string) 
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// unsealed is what a sealed value says.
+func unsealed(t testing.TB, db *sqldb.DB, table, id, value string) string {
+	t.Helper()
+	key, _ := strconv.ParseInt(id, 10, 64)
+	plain, err := db.Unseal(table, sqldb.ID(key), []byte(value))
+	if err != nil {
+		t.Fatalf("%s %s: %v", table, id, err)
+	}
+	return strings.TrimRight(string(plain), "\x00")
 }
 
 func shown(column, value string, names map[string]string) string {
@@ -167,10 +199,11 @@ func column(pool *sql.DB, query string) (all []string, err error) {
 	return all, rows.Err()
 }
 
-// inOrder lists the tables, those that others point at first; goose's own and the engine's are none of ours.
+// inOrder lists the tables, those that others point at first; goose's own and the engine's are none of ours, and the keys of
+// the database stay what they are.
 func inOrder(t testing.TB, pool *sql.DB, url string) []string {
 	t.Helper()
-	query := "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY table_name"
+	query := tablesThere
 	if sqldb.File(url) != "" {
 		query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
 	}
@@ -180,7 +213,7 @@ func inOrder(t testing.TB, pool *sql.DB, url string) []string {
 	}
 	all := slices.Clone(named)
 	for _, table := range tables {
-		if !slices.Contains(all, table) && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") && !strings.HasPrefix(table, "kept_") {
+		if !slices.Contains(all, table) && !strings.HasPrefix(table, "goose_") && !strings.HasPrefix(table, "sqlite_") && !strings.HasPrefix(table, "kept_") && table != "seal_keys" {
 			all = append(all, table)
 		}
 	}
@@ -222,4 +255,38 @@ func snapshotServer(t testing.TB, url string) func(t testing.TB) {
 	}
 	Exec(t, url, keep...)
 	return func(t testing.TB) { Exec(t, url, append(back, "COMMIT")...) }
+}
+
+// Dump is every row of every table as a thief would have it who copied the database.
+func Dump(t testing.TB, url string) (all []byte) {
+	t.Helper()
+	pool := raw(t, url)
+	defer func() { _ = pool.Close() }()
+	for _, table := range append(inOrder(t, pool, url), "seal_keys") {
+		var err error
+		if all, err = appendTable(all, pool, table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func appendTable(all []byte, pool *sql.DB, table string) ([]byte, error) {
+	rows, err := pool.QueryContext(context.Background(), "SELECT * FROM "+table)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	values, fields := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+	for i := range values {
+		fields[i] = &values[i]
+	}
+	for err == nil && rows.Next() {
+		err = rows.Scan(fields...)
+		for _, value := range values {
+			all = append(append(all, value...), '\n')
+		}
+	}
+	return all, errors.Join(err, rows.Err())
 }
