@@ -103,8 +103,19 @@ func (n *notices) store(ctx context.Context, told []StoredMessage) error {
 	for _, c := range against {
 		n.judge = append(n.judge, Pending{c.EntryID, c.ID})
 	}
-	return n.tx.InsertAll(ctx, messages.Rows(told...), entries.Rows(n.fresh...), reversals.Rows(n.reversals...), sightings.Rows(n.sightings...),
-		conflicts.Rows(against...), unjudged.Rows(n.judge...))
+	for _, insert := range []func() error{
+		func() error { return messages.Insert(ctx, n.tx, told...) },
+		func() error { return entries.Insert(ctx, n.tx, n.fresh...) },
+		func() error { return reversals.Insert(ctx, n.tx, n.reversals...) },
+		func() error { return sightings.Insert(ctx, n.tx, n.sightings...) },
+		func() error { return conflicts.Insert(ctx, n.tx, against...) },
+		func() error { return unjudged.Insert(ctx, n.tx, n.judge...) },
+	} {
+		if err := insert(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *notices) otherDays(e *Entry) []deposit.Day {

@@ -20,7 +20,6 @@ type engine interface {
 	clock() string                                            // its UTC wall time, to the second, as SQL
 	prepares(query string) bool                               // whether keeping the text prepared pays
 	rowsAtOnce() int                                          // how many rows one INSERT or keyed UPDATE carries
-	joins() bool                                              // whether it takes several statements at once
 	words() map[string]string                                 // the words of the migrations
 	dialect() string                                          // goose's name for it
 	lock(context.Context, *sql.DB) (unlock func(), err error) // against two replicas that migrate at once

@@ -27,8 +27,6 @@ func (sqliteEngine) prepares(string) bool { return true }
 // would rather read every row in that state, since without statistics it takes them for a few.
 func (sqliteEngine) rowsAtOnce() int { return 1 }
 
-func (sqliteEngine) joins() bool { return false }
-
 func (sqliteEngine) words() map[string]string {
 	return map[string]string{"$ID": "INTEGER", "$SEQ": "INTEGER PRIMARY KEY AUTOINCREMENT", "$DAY": "TEXT", "$TIME": "TEXT", "$TABLE": "", "$OF": "-- of"}
 }

@@ -32,10 +32,22 @@ const mostParameters = 32766
 
 // Insert writes rows, however many, as many a statement as suits the engine. ErrTaken where a key is there already.
 func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
-	return t.Rows(rows...).insert(tx.lane.engine.rowsAtOnce(), func(query string, args []any) error {
-		_, err := tx.Exec(ctx, query, args...)
-		return err
-	})
+	n, query := min(tx.lane.engine.rowsAtOnce(), mostParameters/t.width), ""
+	for len(rows) > 0 {
+		if n > len(rows) || query == "" {
+			n = min(n, len(rows))
+			query = "INSERT INTO " + t.name + " (" + t.columns + ") VALUES " + Places(n, t.width)
+		}
+		args := make([]any, 0, n*t.width)
+		for i := range rows[:n] {
+			args = append(args, t.row(&rows[i])...)
+		}
+		if _, err := tx.Exec(ctx, query, args...); err != nil {
+			return fmt.Errorf("insert into %s: %w", t.name, err)
+		}
+		rows = rows[n:]
+	}
+	return nil
 }
 
 // Places is n groups of placeholders of the given width: Places(2, 3) is "(?,?,?),(?,?,?)".
