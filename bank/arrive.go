@@ -19,12 +19,20 @@ var messageHeads = sqldb.NewTable("messages", "id, external_id, sha256, outcome"
 	return []any{&m.ID, &m.ExternalID, &m.Digest, &m.Outcome}
 })
 
-// arrive keeps messages of one bank that came at the same time: what is known of any of them is asked once, then each is
-// decided in its turn, as if those before it were stored already, and at last all is stored.
+// arrive keeps messages of one bank that came at the same time. Nearly always all of them, and their entries, are new: so they
+// are stored as if they were, and only if a key says that one is not, what is known of any of them is asked.
 func arrive(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
-	known, err := knownMessages(ctx, tx, all)
-	if err != nil {
-		return err
+	return arriveKnowing(ctx, tx, all, !tx.Hopeful())
+}
+
+// arriveKnowing decides each message in its turn, as if those before it were stored already, and at last stores all. With ask
+// it finds out first, at once for all of them, what is known; without, ErrTaken says that something is.
+func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) (err error) {
+	known := map[string]StoredMessage{}
+	if ask {
+		if known, err = knownMessages(ctx, tx, all); err != nil {
+			return err
+		}
 	}
 	var told []Entry
 	for _, a := range all {
@@ -32,7 +40,7 @@ func arrive(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 			told = append(told, a.Entries...)
 		}
 	}
-	n, err := readNotices(ctx, tx, told)
+	n, err := readNotices(ctx, tx, told, ask)
 	if err != nil {
 		return err
 	}
@@ -49,10 +57,7 @@ func arrive(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 		stored := keep(&a.Message, tx, id, a.receipt.Outcome, nil)
 		known[a.ExternalID], fresh = stored, append(fresh, stored)
 	}
-	if err := n.store(ctx); err != nil {
-		return err
-	}
-	return messages.Insert(ctx, tx, fresh...)
+	return n.store(ctx, fresh)
 }
 
 // knownMessages looks up, by their ids, which of a bank's messages were here before.

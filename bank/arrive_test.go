@@ -158,16 +158,20 @@ func singly(ctx context.Context, db *sqldb.DB, all []Message) (told []string, er
 	return told, nil
 }
 
-// together hands batches over in another way each time: as they are, or spoilt for the control.
-func together(spoil func([]*arrival) []*arrival) receiver {
+// taker takes messages that came at the same time.
+type taker func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error
+
+// together hands over batches of one to seven, to arrive or, for the control, to something that is wrong.
+func together(take taker) receiver {
 	return func(ctx context.Context, db *sqldb.DB, all []Message) (told []string, err error) {
-		for batch := range slices.Chunk(all, 7) {
-			arrivals := make([]*arrival, len(batch))
-			for i, m := range batch {
+		for size := 1; len(all) > 0; size = size%7 + 1 {
+			arrivals := make([]*arrival, min(size, len(all)))
+			for i, m := range all[:len(arrivals)] {
 				arrivals[i] = &arrival{Message: m}
 				arrivals[i].SHA256, arrivals[i].Size = hash(m.Raw), int64(len(m.Raw))
 			}
-			if err := db.Write(ctx, "lcyh", func(tx *sqldb.Tx) error { return arrive(ctx, tx, spoil(slices.Clone(arrivals))) }); err != nil {
+			all = all[len(arrivals):]
+			if err := db.Write(ctx, "lcyh", func(tx *sqldb.Tx) error { return take(ctx, tx, slices.Clone(arrivals)) }); err != nil {
 				return nil, err
 			}
 			for _, a := range arrivals {
@@ -205,11 +209,17 @@ func play(t *testing.T, url string, seed uint64, receive receiver) string {
 }
 
 // TestTogetherAsOneByOne: whatever comes at the same time, each is answered, and all is stored, as if one had come after the
-// other; and the comparison notices a batch that is not taken in its order, one of which a message is dropped, and one in
-// which the second does not see the first.
+// other, with messages that turned out to be new and with others; and the comparison notices what spoiltTakers do.
 func TestTogetherAsOneByOne(t *testing.T) {
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
-		asTheyAre := together(func(all []*arrival) []*arrival { return all })
+		came := map[bool]int{} // by whether all was new
+		asTheyAre := together(func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
+			err := arrive(ctx, tx, all)
+			if tx.Hopeful() {
+				came[err == nil]++
+			}
+			return err
+		})
 		noticed, mixes := map[string]int{}, uint64(25)
 		if sqldb.File(url) == "" {
 			mixes = 6 // a server takes its time to be emptied and read
@@ -219,29 +229,41 @@ func TestTogetherAsOneByOne(t *testing.T) {
 			if got := play(t, url, seed, asTheyAre); got != want {
 				t.Fatalf("mix %d: together\n%s\none by one\n%s", seed, got, want)
 			}
-			for name, spoilt := range spoiltReceivers {
-				if seed < 3 && play(t, url, seed, spoilt) != want {
+			for name, spoilt := range spoiltTakers {
+				if seed < 3 && play(t, url, seed, together(spoilt)) != want {
 					noticed[name]++
 				}
 			}
 		}
-		for name := range spoiltReceivers {
+		for name := range spoiltTakers {
 			if noticed[name] == 0 {
 				t.Error("not noticed:", name)
 			}
 		}
+		if came[true] == 0 || came[false] == 0 {
+			t.Error("batches by whether all was new:", came)
+		}
 	})
 }
 
-var spoiltReceivers = map[string]receiver{
-	"backwards":   together(func(all []*arrival) []*arrival { slices.Reverse(all); return all }),
-	"one dropped": together(func(all []*arrival) []*arrival { return all[1:] }),
-	"blind": together(func(all []*arrival) []*arrival {
+var spoiltTakers = map[string]taker{
+	"backwards": func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
+		slices.Reverse(all)
+		return arrive(ctx, tx, all)
+	},
+	"one dropped": func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error { return arrive(ctx, tx, all[1:]) },
+	"the second does not see the first": func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 		for _, a := range all[1:] {
 			a.Entries = slices.DeleteFunc(slices.Clone(a.Entries), func(e Entry) bool { return tells(all[0], e) })
 		}
-		return all
-	}),
+		return arrive(ctx, tx, all)
+	},
+	"all taken for new": func(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
+		if err := arriveKnowing(ctx, tx, all, false); !errors.Is(err, sqldb.ErrTaken) {
+			return err
+		}
+		return nil
+	},
 }
 
 func tells(a *arrival, e Entry) bool {

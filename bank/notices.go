@@ -23,19 +23,19 @@ type notices struct {
 	judge     []Pending
 }
 
-// readNotices looks up what is known of the entries that messages tell of.
-func readNotices(ctx context.Context, tx *sqldb.Tx, told []Entry) (*notices, error) {
+// readNotices looks up what is known of the entries that messages tell of: of all of them, or only of the late ones, where
+// the others may be taken for new until their key says otherwise.
+func readNotices(ctx context.Context, tx *sqldb.Tx, told []Entry, all bool) (*notices, error) {
 	n := &notices{tx: tx, seen: map[Sighting]bool{}}
+	late := slices.DeleteFunc(slices.Clone(told), func(e Entry) bool { return len(n.otherDays(&e)) == 0 })
+	if !all {
+		told = late
+	}
 	var err error
 	if n.known, err = find(ctx, tx, told); err != nil {
 		return nil, err
 	}
-	var late []Entry
-	for i := range told {
-		if _, there := n.known[told[i].Identity()]; !there && len(n.otherDays(&told[i])) > 0 {
-			late = append(late, told[i])
-		}
-	}
+	late = slices.DeleteFunc(late, func(e Entry) bool { _, there := n.known[e.Identity()]; return there })
 	n.stated, err = findStated(ctx, tx, late)
 	return n, err
 }
@@ -94,8 +94,8 @@ func (n *notices) see(entry, message sqldb.ID, ordinal int) Sighting {
 	return Sighting{entry, FromNotice, message, ordinal, n.tx.Now}
 }
 
-// store writes what was entered.
-func (n *notices) store(ctx context.Context) error {
+// store writes what was entered, and the messages that told of it; ErrTaken where one of them was taken for new and is not.
+func (n *notices) store(ctx context.Context, told []StoredMessage) error {
 	against, err := unknownConflicts(ctx, n.tx, n.conflicts)
 	if err != nil {
 		return err
@@ -104,6 +104,7 @@ func (n *notices) store(ctx context.Context) error {
 		n.judge = append(n.judge, Pending{c.EntryID, c.ID})
 	}
 	for _, insert := range []func() error{
+		func() error { return messages.Insert(ctx, n.tx, told...) },
 		func() error { return entries.Insert(ctx, n.tx, n.fresh...) },
 		func() error { return reversals.Insert(ctx, n.tx, n.reversals...) },
 		func() error { return sightings.Insert(ctx, n.tx, n.sightings...) },

@@ -159,7 +159,7 @@ func dig(t *testing.T, url, bug string) *burrow {
 	banks := filepath.Join(b.folder, "banks.yaml")
 	b.must(os.WriteFile(banks, []byte(burrowBanks), 0o600))
 	b.process = &process{file: build(t, "nomsgpack,seeded"), env: []string{"USER=tester", sqldb.SeededBug + "=" + bug, "TMPDIR=" + b.temp, "DEPOSITD_DB=" + url, "DEPOSITD_BANKS=" + banks,
-		"DEPOSITD_MASTER_KEY_FILE=" + sqldbtest.MasterFile(t), "DEPOSITD_SECRET_KEY_FILE=" + filepath.Join(b.folder, "secret.key"), "DEPOSITD_LISTEN=127.0.0.1:0", "DEPOSITD_METRICS_LISTEN=", "DEPOSITD_NIGHTLY_AT=@every 87600h"}}
+		"DEPOSITD_MASTER_KEY_FILE=" + sqldbtest.MasterFile(t), "DEPOSITD_SECRET_KEY_FILE=" + filepath.Join(b.folder, "secret.key"), "DEPOSITD_LISTEN=127.0.0.1:0", "DEPOSITD_METRICS_LISTEN=127.0.0.1:0", "DEPOSITD_NIGHTLY_AT=@every 87600h"}}
 	b.does(t, []int{exitOK}, "migrate")
 	db, err := sqldb.Open(t.Context(), url)
 	b.must(err)

@@ -39,7 +39,7 @@ func on(t *testing.T, file, url, bug string) *process {
 	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_MASTER_KEY_FILE", "DEPOSITD_LISTEN"} {
 		p.env = append(p.env, name+"="+getenv(name))
 	}
-	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=", "PATH="+os.Getenv("PATH"))
+	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=127.0.0.1:0", "PATH="+os.Getenv("PATH"))
 	return p
 }
 

@@ -119,6 +119,15 @@ type Tx struct {
 	lane *lane
 	ring *ring
 	keys *keys // of all that share the commit
+
+	hope, hoped bool // whether there is any; whether somebody relied on it
+}
+
+// Hopeful says that the function need not ask whether the rows it is about to insert are there already: if it comes back with
+// ErrTaken, it is run again without hope, and nothing stays of what it has written.
+func (tx *Tx) Hopeful() bool {
+	tx.hoped = tx.hope
+	return tx.hope
 }
 
 // NewID makes a key that tells nothing about the order or the number of keys of other transactions.

@@ -51,8 +51,9 @@ func (db *DB) wait(w *waiter) error {
 			return <-w.done // somebody runs it already; its outcome is the answer
 		case l := <-db.lane:
 			// This goroutine leads: it runs whoever waits, itself among them unless more than mostShared came before it.
-			db.run(context.WithoutCancel(w.ctx), l, db.take())
-			db.lane <- l
+			tell := db.run(context.WithoutCancel(w.ctx), l, db.take())
+			db.lane <- l // first of all: whoever leads next need not wait until those who are told have done what they do then
+			tell()
 		}
 	}
 }
@@ -82,10 +83,10 @@ func (db *DB) leave(w *waiter) bool {
 	return false
 }
 
-// run commits a batch together and tells each waiter how it went.
-func (db *DB) run(ctx context.Context, l *lane, batch []*waiter) {
+// run commits a batch together; tell tells each waiter how it went.
+func (db *DB) run(ctx context.Context, l *lane, batch []*waiter) (tell func()) {
 	if len(batch) == 0 {
-		return
+		return func() {}
 	}
 	outcome := make([]error, len(batch))
 	var err error
@@ -99,75 +100,89 @@ func (db *DB) run(ctx context.Context, l *lane, batch []*waiter) {
 	if errors.Is(err, errAgain) {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	for i, w := range batch {
-		if err != nil {
-			outcome[i] = err
+	return func() {
+		for i, w := range batch {
+			if err != nil {
+				outcome[i] = err
+			}
+			w.done <- outcome[i]
 		}
-		w.done <- outcome[i]
 	}
 }
 
 // errAgain marks an error after which the whole transaction may simply be run again.
 var errAgain = errors.New("run again")
 
-// commit runs the batch in one transaction. At first without savepoints, since nearly always nobody fails; if somebody
-// does, everything is rolled back and run again with a savepoint each, and the failed ones are left out.
+// manner is how a batch is run.
+type manner int
+
+// The manners, from the one that nearly always does to the one that always does.
+const (
+	hopeful manner = iota // whoever asks may take what is stored for new; see Tx.Hopeful
+	sober
+	apart // each with a savepoint of his own
+)
+
+// commit runs the batch in one transaction. At first in hope and without savepoints, since nearly always nobody fails; if
+// somebody does, everything is rolled back and run again, and at last those who fail are left out.
 func (db *DB) commit(ctx context.Context, l *lane, batch []*waiter, outcome []error) error {
-	if err := l.begin(ctx); err != nil {
-		return err
-	}
-	failed, err := db.perform(ctx, l, batch, outcome, false)
-	if failed && err == nil && len(batch) > 1 {
-		l.rollback(ctx)
+	for how := hopeful; ; {
 		if err := l.begin(ctx); err != nil {
 			return err
 		}
 		clear(outcome)
-		failed, err = db.perform(ctx, l, batch, outcome, true)
+		next, err := db.perform(ctx, l, batch, outcome, how)
+		switch {
+		case err != nil, next == apart && len(batch) == 1:
+			l.rollback(ctx)
+			return err
+		case next != how:
+			l.rollback(ctx)
+			how = next
+			continue
+		}
+		if seeded(bugEarly) {
+			answerEarly(batch, outcome)
+		}
+		return l.commit(ctx)
 	}
-	if err != nil || failed && len(batch) == 1 {
-		l.rollback(ctx)
-		return err
-	}
-	if seeded(bugEarly) {
-		answerEarly(batch, outcome)
-	}
-	return l.commit(ctx)
 }
 
-// perform runs each function of the batch, work of one kind together; failed says that one of them returned an error of
-// its own. With savepoints each is run apart, with one of its own. Whoever has left by now is left out.
+// perform runs each function of the batch, work of one kind together unless they are run apart; next is the manner in which
+// all has to be run again because of an error of one of them, or else how. Whoever has left by now is left out.
 // The error is one that concerns the whole transaction.
-func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, savepoints bool) (failed bool, err error) {
+func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []error, how manner) (next manner, err error) {
 	now, near := db.Now(), &keys{draw: db.draw}
 	for i, w := range batch {
 		outcome[i] = w.ctx.Err()
 	}
-	for _, part := range parts(batch, outcome, savepoints) {
-		if savepoints {
+	for _, part := range parts(batch, outcome, how == apart) {
+		if how == apart {
 			if _, err := l.exec(ctx, "SAVEPOINT one", nil); err != nil {
-				return failed, err
+				return how, err
 			}
 		}
-		err := call(part.run, &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near, ring: db.ring})
+		tx := &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near, ring: db.ring, hope: how == hopeful}
+		err := call(part.run, tx)
 		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
-			return failed, err
+			return how, err
 		}
 		for _, i := range part.at {
 			outcome[i] = err
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			continue
-		}
-		failed = true
-		if !savepoints {
-			return failed, nil
+		case tx.hoped && errors.Is(err, ErrTaken):
+			return sober, nil
+		case how != apart:
+			return apart, nil
 		}
 		if _, err := l.exec(ctx, "ROLLBACK TO SAVEPOINT one", nil); err != nil {
-			return failed, err
+			return how, err
 		}
 	}
-	return failed, nil
+	return how, nil
 }
 
 // call turns a panic into an error, so that one writer's bug does not take the others' commit along.
