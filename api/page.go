@@ -40,6 +40,8 @@ var menu = []menuItem{
 	{"/numbers", "子账号"},
 	{"/incidents", "应急"},
 	{"/messages", "银行报文"},
+	{"/audit", "审计"},
+	{"/users", "用户"},
 }
 
 type menuItem struct{ Path, Name string }
@@ -196,7 +198,10 @@ func (s *server) pageRoutes(readers []Role) []Route {
 			{"GET", "/numbers", poolWatchers(), s.pageNumbers, "", 0, awhile},
 			{"GET", "/messages", wholeCentre, s.pageMessages, "", 0, shortly},
 			{"GET", "/messages/:id", wholeCentre, s.pageMessage, "", 0, shortly},
+			{"GET", "/audit", auditors(), s.pageAudit, "", 0, awhile},
+			{"GET", "/audit.xlsx", auditors(), s.exportAudit, "", 0, awhile},
 		},
+		s.userPages(),
 	)
 }
 

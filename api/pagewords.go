@@ -12,6 +12,7 @@ import (
 	"depositd/bank"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -43,6 +44,11 @@ func (s *server) words() template.FuncMap {
 		"outcome":  func(o bank.Outcome) string { return messageOutcomes[o] },
 		"but":      butWith,
 		"offices":  officeNames,
+		"table":    auditTable,
+		"happened": auditWord,
+		"place":    s.placeOf,
+		"role":     Role.Chinese,
+		"account":  func(state string) string { return people.StateName[state] },
 		"took":     tookText,
 		"count":    func(n int64) string { return strings.TrimSuffix(deposit.Fen(n*100).Grouped(), ".00") },
 		"percent":  func(part, whole int64) int64 { return 100 * part / max(1, whole) },

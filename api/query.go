@@ -77,7 +77,20 @@ func dayIf(c *gin.Context, name string) (deposit.Day, error) {
 	if c.Query(name) == "" {
 		return "", nil
 	}
-	day, err := deposit.ParseDay(c.Query(name))
+	return dayOf(name, c.Query(name))
+}
+
+// dayParam is the day in the path.
+func dayParam(c *gin.Context) (deposit.Day, error) {
+	text, err := param(c, "day")
+	if err != nil {
+		return "", err
+	}
+	return dayOf("day", text)
+}
+
+func dayOf(name, text string) (deposit.Day, error) {
+	day, err := deposit.ParseDay(text)
 	if err != nil {
 		return "", badParameter(name, "day_malformed", "日期不存在或格式不对，应如 2026-06-12")
 	}

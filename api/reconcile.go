@@ -4,18 +4,12 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
-
-	"depositd/platform/deposit"
 )
 
 func (s *server) getReport(c *gin.Context) error {
-	text, err := param(c, "day")
+	day, err := dayParam(c)
 	if err != nil {
 		return err
-	}
-	day, err := deposit.ParseDay(text)
-	if err != nil {
-		return badParameter("day", "day_malformed", "日期不存在或格式不对，应如 2026-06-12")
 	}
 	if err := onlyParameters(c); err != nil {
 		return err

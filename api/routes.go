@@ -93,6 +93,8 @@ func (s *server) routes() []Route {
 		{"GET", "/v1/webhook-deliveries", []Role{people.ITOperator, people.Leader, people.Auditor}, s.getDeliveries, "", 0, shortly},
 		{"POST", "/v1/webhook-deliveries/:id/resend", []Role{people.ITOperator, people.Leader}, s.resendDelivery, jsonType, maxOrder, shortly},
 		{"POST", "/v1/credits/:id/reveal", revealers, s.reveal(s.Reconcile.Reveal), jsonType, maxOrder, shortly},
+		{"GET", "/v1/events", auditors(), s.getEvents, "", 0, awhile},
+		{"GET", "/v1/seals/:day", auditors(), s.getSeal, "", 0, awhile},
 		{"GET", "/v1/pools", poolWatchers(), s.getPools, "", 0, shortly},
 		{"GET", "/v1/sub-accounts/:number/diagnosis", readers, s.getDiagnosis, "", 0, awhile},
 		{"GET", "/v1/openapi.yaml", []Role{Public}, s.getOpenAPI, "", 0, shortly},
@@ -170,7 +172,6 @@ func (s *server) refundRoutes(readers []Role) []Route {
 func (s *server) peopleRoutes() []Route {
 	system, security := []Role{people.SystemAdmin}, []Role{people.SecurityAdmin}
 	admins := slices.Concat(system, security)
-	watchers := append(slices.Clone(admins), people.AuditAdmin, people.Auditor)
 	return []Route{
 		{"POST", "/v1/session", []Role{Public}, s.postSession, jsonType, maxDoor, shortly},
 		{"POST", "/v1/session/invitation", []Role{Public}, s.postInvitation, jsonType, maxDoor, shortly},
@@ -182,7 +183,7 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/session/factor/confirm", []Role{LoggedIn}, s.confirmFactor, jsonType, maxDoor, shortly},
 		{"GET", "/v1/departments", []Role{LoggedIn}, s.getDepartments, "", 0, shortly},
 		{"POST", "/v1/departments", system, s.postDepartment, jsonType, maxDoor, shortly},
-		{"GET", "/v1/users", watchers, s.getUsers, "", 0, shortly},
+		{"GET", "/v1/users", userWatchers(), s.getUsers, "", 0, shortly},
 		{"POST", "/v1/users", system, s.postUser, jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/roles", system, s.askRoles, jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/grant", security, s.onUser(s.People.Grant), jsonType, maxDoor, shortly},
@@ -191,6 +192,11 @@ func (s *server) peopleRoutes() []Route {
 		{"POST", "/v1/users/:id/enable", system, s.onUser(s.moveUser("enable")), jsonType, maxDoor, shortly},
 		{"POST", "/v1/users/:id/reset", system, s.resetUser, jsonType, maxDoor, shortly},
 	}
+}
+
+// userWatchers are the roles that see who has an account.
+func userWatchers() []Role {
+	return []Role{people.SystemAdmin, people.SecurityAdmin, people.AuditAdmin, people.Auditor}
 }
 
 // incidentRoutes is every way in of the emergency plan. Whoever acts says as what office (see askerOf).

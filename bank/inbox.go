@@ -3,6 +3,7 @@ package bank
 import (
 	"context"
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,14 +64,14 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 		only(true, "received_at >= ? AND received_at < ?", sqldb.At(q.Day.Start()), sqldb.At(q.Day.Add(1).Start()))
 	}
 	only(!q.Until.IsZero(), "(kind <> 'NOTICE' OR outcome = 'REFUSED' OR received_at < ?)", sqldb.At(q.Until))
+	from := inboxPlace{}
 	if q.After != "" {
-		at, id, err := readPlace(q.After)
-		if err != nil {
+		if from, err = readPlace(q.After); err != nil {
 			return nil, "", err
 		}
-		only(true, "(received_at < ? OR received_at = ? AND id < ?)", at, at, id)
+		only(true, "received_at <= ?", from.at)
 	}
-	page, err = inbox.All(ctx, r, "WHERE "+strings.Join(where, " AND ")+" ORDER BY received_at DESC, id DESC LIMIT ?", append(args, q.Limit+1)...)
+	page, err = inbox.All(ctx, r, "WHERE "+strings.Join(where, " AND ")+" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?", append(args, q.Limit+1, from.told)...)
 	for i := range page {
 		page[i].hash()
 	}
@@ -78,11 +79,7 @@ func Inbox(ctx context.Context, r sqldb.Reader, q InboxQuery) (page []InboxRow, 
 		return page, "", err
 	}
 	page = page[:q.Limit]
-	last := page[q.Limit-1]
-	if !q.Until.IsZero() && !last.ReceivedAt.Before(q.Until) {
-		last.ID = 0 // a file's key is made of what stands in it
-	}
-	return page, base64.RawURLEncoding.EncodeToString([]byte(sqldb.At(last.ReceivedAt) + "|" + last.ID.String())), nil
+	return page, from.after(page).String(), nil
 }
 
 // hash tells the hash of the bytes, of which the database holds a tag alone, and lets the bytes go.
@@ -92,13 +89,41 @@ func (m *InboxRow) hash() {
 	}
 }
 
-func readPlace(cursor string) (at string, id sqldb.ID, err error) {
-	text, err := base64.RawURLEncoding.DecodeString(cursor)
-	at, key, ok := strings.Cut(string(text), "|")
-	id, idErr := sqldb.ParseID(key)
-	_, timeErr := time.Parse(deposit.WallTime, at)
-	if err != nil || !ok || idErr != nil || timeErr != nil {
-		return "", 0, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
+// inboxPlace is where a page ends: at an instant, of whose messages so many were told. They are counted and not named by the
+// last one's key, since a file's key is made of what stands in it and must not be told before an opening.
+type inboxPlace struct {
+	at   string
+	told int
+}
+
+// mostAtOnce is how many messages of one millisecond a place counts; more cannot be received in it.
+const mostAtOnce = 10_000
+
+// after is the place behind a page that began at p.
+func (p inboxPlace) after(page []InboxRow) inboxPlace {
+	end := inboxPlace{at: sqldb.At(page[len(page)-1].ReceivedAt)}
+	for i := range page {
+		if sqldb.At(page[i].ReceivedAt) == end.at {
+			end.told++
+		}
 	}
-	return at, id, nil
+	if end.at == p.at {
+		end.told += p.told
+	}
+	return end
+}
+
+func (p inboxPlace) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.at + "|" + strconv.Itoa(p.told)))
+}
+
+func readPlace(cursor string) (p inboxPlace, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, told, ok := strings.Cut(string(text), "|")
+	n, countErr := strconv.Atoi(told)
+	_, timeErr := time.Parse(deposit.WallTime, at)
+	if err != nil || !ok || countErr != nil || n < 1 || n > mostAtOnce || timeErr != nil {
+		return p, deposit.Refuse(deposit.Invalid, "cursor_malformed", "翻页游标无效，请从第一页重新查询")
+	}
+	return inboxPlace{at, n}, nil
 }

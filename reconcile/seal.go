@@ -125,3 +125,28 @@ func (t trail) broken(ctx context.Context, all []Seal) (days []string, err error
 	}
 	return nil, nil
 }
+
+// DaySeal is what an auditor is told of a day's seal: neither the seal itself, by which two guesses at the day could be told
+// apart, nor how many events it covers, since there is one for each payment.
+type DaySeal struct {
+	Day    deposit.Day `json:"day"`
+	Sealed bool        `json:"sealed"` // a past day on which something happened
+	Holds  bool        `json:"holds"` // the day's events, read anew, are those that were sealed
+}
+
+// DaySeal reads the seal of a day and holds the day's events to it.
+func (d *Desk) DaySeal(ctx context.Context, day deposit.Day) (*DaySeal, error) {
+	around, err := seals.All(ctx, d.db, "WHERE day <= ? ORDER BY day DESC LIMIT 2", day)
+	if err != nil || len(around) == 0 || around[0].Day != day {
+		return &DaySeal{Day: day}, err
+	}
+	before := ""
+	if len(around) > 1 {
+		before = around[1].Hash
+	}
+	now, err := d.trail().sealOf(ctx, day, before)
+	if errors.Is(err, sqldb.ErrSealed) { // a note that does not open was changed
+		err = nil
+	}
+	return &DaySeal{Day: day, Sealed: true, Holds: now == around[0]}, err
+}

@@ -163,7 +163,7 @@ func TestTortureOutage(t *testing.T) {
 		banks.running.Wait()
 		s.ends()
 		if wrong := missing(t, url, banks.serials); len(wrong) > 0 {
-			t.Errorf("%d: %.10q", len(wrong), wrong)
+			t.Errorf("%d: %q", len(wrong), some(wrong))
 		}
 		for what, query := range halves {
 			if rows := sqldbtest.Strings(t, url, query); len(rows) > 0 {

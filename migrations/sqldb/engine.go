@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -17,11 +18,12 @@ type engine interface {
 	name() string
 	open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error)
 	begin() string
-	clock() string                                            // its UTC wall time, to the second, as SQL
-	prepares(query string) bool                               // whether keeping the text prepared pays
-	rowsAtOnce() int                                          // how many rows one INSERT or keyed UPDATE carries
-	words() map[string]string                                 // the words of the migrations
-	dialect() string                                          // goose's name for it
+	clock() string              // its UTC wall time, to the second, as SQL
+	prepares(query string) bool // whether keeping the text prepared pays
+	rowsAtOnce() int            // how many rows one INSERT or keyed UPDATE carries
+	words() map[string]string   // the words of the migrations
+	dialect() string            // goose's name for it
+	forSchema(writers *sql.DB, patience time.Duration) (pool *sql.DB, leave func(), err error)
 	lock(context.Context, *sql.DB) (unlock func(), err error) // against two replicas that migrate at once
 	scrubs(tables []string) []string                          // the statements that have its files written anew
 	classify(error) error                                     // wraps ErrTaken, ErrUnavailable, errAgain

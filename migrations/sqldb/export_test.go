@@ -11,7 +11,7 @@ func (db *DB) Waiting() int {
 
 // MigrateTo brings the schema to an earlier version.
 func (db *DB) MigrateTo(ctx context.Context, version int64) error {
-	provider, done, err := db.provider(ctx)
+	provider, done, err := db.provider(ctx, 0)
 	if err != nil {
 		return err
 	}

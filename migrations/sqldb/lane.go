@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // lane is the connection on which all transactions of the process run, one after the other. SQLite has but one writer
@@ -16,6 +17,9 @@ type lane struct {
 	stmts  map[string]*sql.Stmt
 	spoilt error // why the transaction that runs cannot be committed any more
 }
+
+// connectTime is how long a new connection may take, with the attempts that the pool makes.
+const connectTime = 10 * time.Second
 
 // Statements of odd lengths, such as the last rows of a long insert, are not kept prepared.
 const (
@@ -100,7 +104,9 @@ func (l *lane) query(ctx context.Context, query string, args []any) (*sql.Rows, 
 // prepare connects if need be and gives the prepared form of a text, or nil where keeping it would not pay.
 func (l *lane) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if l.conn == nil {
-		conn, err := l.pool.Conn(ctx)
+		connecting, cancel := context.WithTimeout(ctx, connectTime)
+		defer cancel()
+		conn, err := l.pool.Conn(connecting)
 		if err != nil {
 			return nil, err
 		}

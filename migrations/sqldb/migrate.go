@@ -18,7 +18,7 @@ import (
 // Migrate brings the schema to this program's version and tells which versions it applied. Several replicas may call it
 // at once.
 func (db *DB) Migrate(ctx context.Context) (applied []int64, err error) {
-	provider, done, err := db.provider(ctx)
+	provider, done, err := db.provider(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ var ErrSchema = errors.New("the schema is not this program's: run depositd migra
 
 // CheckSchema reports ErrSchema unless Migrate would have nothing to do.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	provider, done, err := db.provider(ctx)
+	provider, done, err := db.provider(ctx, 2*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -53,22 +53,29 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	return err
 }
 
-func (db *DB) provider(ctx context.Context) (*goose.Provider, func(), error) {
+// provider takes the place of who writes until done is called; patience is how long one statement may take, 0 for ever.
+func (db *DB) provider(ctx context.Context, patience time.Duration) (_ *goose.Provider, done func(), err error) {
 	l := <-db.lane
 	back := func() { db.lane <- l }
 	l.drop()
-	unlock, err := db.engine.lock(ctx, l.pool)
+	pool, leave, err := db.engine.forSchema(l.pool, patience)
 	if err != nil {
 		back()
 		return nil, nil, err
 	}
-	provider, err := goose.NewProvider(database.Dialect(db.engine.dialect()), l.pool, db.texts(), goose.WithDisableGlobalRegistry(true))
+	unlock, err := db.engine.lock(ctx, pool)
 	if err != nil {
-		unlock()
+		leave()
 		back()
 		return nil, nil, err
 	}
-	return provider, func() { unlock(); back() }, nil
+	done = func() { unlock(); leave(); back() }
+	provider, err := goose.NewProvider(database.Dialect(db.engine.dialect()), pool, db.texts(), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return provider, done, nil
 }
 
 // words is the embedded migrations, read with the six words replaced by what this engine says for them.

@@ -31,6 +31,7 @@ func mysqlEngineOf(rest string) (engine, error) {
 	c.Collation = "utf8mb4_bin"
 	c.ClientFoundRows = true // an UPDATE's row count is the rows its WHERE found, as SQLite counts them
 	c.InterpolateParams = true
+	// Readers leave with their context, sooner.
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = 5*time.Second, time.Minute, time.Minute
 	c.Logger = mysql.Logger(silent{}) // a broken connection is reported where it is met
 	return mysqlEngine{config: c}, nil
@@ -56,10 +57,15 @@ func (mysqlEngine) words() map[string]string {
 		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON"}
 }
 
-// sessionSetting is run on every new connection; unlike the variable's name it is the same text on MySQL and MariaDB.
+// silence is how long the writer waits for an answer. Its statements are small, and the request whose goroutine runs them for
+// all who wait cannot leave: with the time for a new connection, connectTime, it can still tell its bank to come again.
+const silence = 8 * time.Second
+
+// sessionSettings are run on every new connection; unlike the variable's name the first is the same text on MySQL and MariaDB.
 var sessionSettings = []string{
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+	"SET SESSION innodb_lock_wait_timeout = 5", // less than silence: who waits for a lock runs again, and has not lost its connection
 }
 
 type connector struct{ driver.Connector }
@@ -82,7 +88,11 @@ func (e mysqlEngine) open(ctx context.Context, between func(driver.Connector) dr
 	if err != nil {
 		return nil, nil, err
 	}
-	writers, readers = sql.OpenDB(between(connector{base})), sql.OpenDB(between(connector{base}))
+	quick, err := mysql.NewConnector(e.waiting(silence))
+	if err != nil {
+		return nil, nil, err
+	}
+	writers, readers = sql.OpenDB(between(connector{quick})), sql.OpenDB(between(connector{base}))
 	writers.SetMaxOpenConns(2)
 	readers.SetMaxOpenConns(16)
 	readers.SetMaxIdleConns(4)
@@ -96,6 +106,23 @@ func (e mysqlEngine) open(ctx context.Context, between func(driver.Connector) dr
 		return nil, nil, errors.Join(err, writers.Close(), readers.Close())
 	}
 	return writers, readers, nil
+}
+
+// waiting is the configuration with another time to wait for an answer; 0: for ever.
+func (e mysqlEngine) waiting(patience time.Duration) *mysql.Config {
+	c := e.config.Clone()
+	c.ReadTimeout, c.WriteTimeout = patience, patience
+	return c
+}
+
+// forSchema: to change a large table takes its time, and so does another replica that does.
+func (e mysqlEngine) forSchema(_ *sql.DB, patience time.Duration) (*sql.DB, func(), error) {
+	c, err := mysql.NewConnector(e.waiting(patience))
+	if err != nil {
+		return nil, nil, err
+	}
+	pool := sql.OpenDB(connector{c})
+	return pool, func() { _ = pool.Close() }, nil
 }
 
 func (mysqlEngine) lock(ctx context.Context, pool *sql.DB) (func(), error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -67,6 +68,11 @@ func (e sqliteEngine) open(ctx context.Context, between func(driver.Connector) d
 		return nil, nil, errors.Join(err, writers.Close(), readers.Close())
 	}
 	return writers, readers, nil
+}
+
+// forSchema: nothing is waited for but its own work.
+func (sqliteEngine) forSchema(writers *sql.DB, _ time.Duration) (*sql.DB, func(), error) {
+	return writers, func() {}, nil
 }
 
 // lock: SQLite's own write lock makes the slower of two replicas fail and look again.

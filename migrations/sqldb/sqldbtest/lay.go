@@ -90,11 +90,23 @@ func tablesOf(t testing.TB, pool *sql.DB) (statements []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := column(pool, "SELECT CONCAT('INSERT INTO seal_keys VALUES (', id, ',''', CONCAT_WS(''',''', purpose, wrapped, master, made_at), ''')') FROM seal_keys")
+	rest := []string{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (" + strings.Join(versions, ", 1), (") + ", 1)"}
+	rows, err := pool.QueryContext(context.Background(), "SELECT id, purpose, wrapped, master, made_at FROM seal_keys")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(append(statements, keys...), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ("+strings.Join(versions, ", 1), (")+", 1)")
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var row [5]string
+		if err := rows.Scan(&row[0], &row[1], &row[2], &row[3], &row[4]); err != nil {
+			t.Fatal(err)
+		}
+		rest = append(rest, "INSERT INTO seal_keys (id, purpose, wrapped, master, made_at) VALUES ('"+strings.Join(row[:], "','")+"')")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return append(statements, rest...)
 }
 
 func migrate(t testing.TB, url string) {
