@@ -2,6 +2,7 @@ package refund
 
 import (
 	"context"
+	"slices"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -33,13 +34,19 @@ func (o *Order) saysNothing() bool {
 	return *o == bare
 }
 
-// blinded makes what is wrong with a blind line one complaint: which fact it is would tell of the payer.
+// blinded makes what is wrong with a blind line one complaint: which fact it is would tell of the payer. That the bank has
+// not told the payer's bank tells of the bank's messages alone, and is said, since waiting does not mend it.
 func blinded(row int, faults []Fault) []Fault {
 	if len(faults) == 0 {
 		return nil
 	}
 	c := &complaint{row: row}
-	c.add("credit", "sealed_refund_unready", "该密封退付的事实尚未核验通过（撤回、到账、原路退回），请待日终对账后再办理；仍不能办理的，由信息技术科查看系统提示")
+	if slices.ContainsFunc(faults, func(f Fault) bool { return f.Code != "payee_bank_code_missing" && f.Code != "payee_bank_missing" }) {
+		c.add("credit", "sealed_refund_unready", "该密封退付的事实尚未核验通过（撤回、到账、原路退回），请待日终对账后再办理；仍不能办理的，开标后列入名单，届时逐项列明原因")
+	} else {
+		c.add("credit", "sealed_bank_missing", "该密封退付缺少收款行的行号或行名：银行的入账报文没有写明，等待不能补齐。开标后列入名单时填写即可；须在开标前退还的，请领导与开户银行商定办法。"+
+			"请要求银行今后在入账通知和对账单中写明付款行行号、行名")
+	}
 	return c.faults
 }
 

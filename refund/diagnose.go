@@ -337,7 +337,7 @@ func (g *diagnosing) again(ctx context.Context) error {
 		corrected.Lines = append(corrected.Lines, correctedLine(l, receipt))
 	}
 	for i, department := range departments {
-		x, err := g.desk.examine(ctx, g.desk.db, g.desk.db.Now(), lists[department])
+		x, err := g.desk.examine(ctx, g.desk.db, g.desk.db.Now(), g.desk.db.NewID, lists[department])
 		if err != nil {
 			return err
 		}

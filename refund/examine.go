@@ -16,9 +16,10 @@ import (
 // examination is a list before the desk: what has to be known of its credits, and what came of its lines. What the list
 // itself promises counts against its later lines.
 type examination struct {
-	desk *Desk
-	now  time.Time
-	list *ListOrder
+	desk  *Desk
+	now   time.Time
+	newID func() sqldb.ID // of the transaction that stores the lines, so that they lie together
+	list  *ListOrder
 
 	receipts map[sqldb.ID]*reconcile.Receipt
 	seen     map[sqldb.ID]bool // of them, those that the submitter may see
@@ -33,9 +34,9 @@ type examination struct {
 	faults []Fault
 }
 
-// examine reads what has to be known and judges each line.
-func (d *Desk) examine(ctx context.Context, r sqldb.Reader, now time.Time, list *ListOrder) (*examination, error) {
-	x := &examination{desk: d, now: now, list: list, reserved: map[sqldb.ID]deposit.Fen{}}
+// examine reads what has to be known and judges each line, to be stored or not.
+func (d *Desk) examine(ctx context.Context, r sqldb.Reader, now time.Time, newID func() sqldb.ID, list *ListOrder) (*examination, error) {
+	x := &examination{desk: d, now: now, newID: newID, list: list, reserved: map[sqldb.ID]deposit.Fen{}}
 	orders := slices.Clone(list.Lines)
 	if err := d.resolve(ctx, r, orders); err != nil {
 		return x, err
@@ -222,7 +223,7 @@ func accountMeant(ordered, payer string) string {
 // draft is the line as it would be stored.
 func (x *examination) draft(o *Order, r *reconcile.Receipt, g Ground) Line {
 	e := &r.Entry
-	id := x.desk.db.NewID()
+	id := x.newID()
 	l := Line{ID: id, Serial: bank.PaySerial(id), EntryID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount,
 		LotID: r.Lot.ID, BidID: r.Bid.ID, Department: x.list.Department, Cause: g.Cause, Amount: o.Amount, Channel: ByBank,
 		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: accountMeant(o.PayeeAccount, e.PayerAccount),

@@ -235,3 +235,17 @@ func TestListIsWhole(t *testing.T) {
 		refused(t, err, "list_reference_reused")
 	})
 }
+
+// A list and its lines lie in one window of keys, so that a step of all of them changes few pages. Keys drawn one by one lie anywhere
+// in 63 bits.
+func TestLinesLieTogether(t *testing.T) {
+	h := fresh(t)
+	credits := h.lost()
+	s, err := h.refund.Submit(context.Background(), "甲", refund.ListOrder{Eyes: deposit.SightOfAll(), Department: works, Reference: "R", Lines: orders(credits[0])})
+	if h.must(err); len(s.Lines) != 1 {
+		t.Fatal(s.Faults)
+	}
+	if line, list := s.Lines[0].ID, s.List.ID; max(line, list)-min(line, list) >= 1<<40 {
+		t.Errorf("a line lies at %d, its list at %d", line, list)
+	}
+}

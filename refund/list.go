@@ -89,7 +89,7 @@ func (d *Desk) Submit(ctx context.Context, by string, o ListOrder) (Submission, 
 		return Submission{}, err
 	}
 	if o.DryRun {
-		x, err := d.examine(ctx, d.db, d.db.Now(), &o)
+		x, err := d.examine(ctx, d.db, d.db.Now(), d.db.NewID, &o)
 		return Submission{Lines: x.lines, Faults: x.faults}, err
 	}
 	var s Submission
@@ -142,7 +142,7 @@ func (d *Desk) submit(ctx context.Context, tx *sqldb.Tx, o *ListOrder) (Submissi
 	case !errors.Is(err, sqldb.ErrNone):
 		return Submission{}, err
 	}
-	x, err := d.examine(ctx, tx, tx.Now, o)
+	x, err := d.examine(ctx, tx, tx.Now, tx.NewID, o)
 	s := Submission{Lines: x.lines, Faults: x.faults}
 	if err != nil || len(x.faults) > 0 && !o.ValidOnly || len(x.lines) == 0 {
 		return s, err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"depositd/migrations/sqldb"
 )
 
 // A claim lasts minutes, so that a replica that died is soon replaced, and is renewed while the work goes on.
@@ -13,10 +15,11 @@ const (
 	claimRenew = time.Minute
 )
 
-// holding claims a job for its subject, does it and gives the claim back; errHeld while another process has it. A claim
-// that is lost ends the work.
+// holding claims a job for its subject, does it and gives the claim back; errHeld while another run has it, of this process or
+// another. A claim that is lost ends the work.
 func (a *app) holding(ctx context.Context, job, of string, work func(ctx context.Context) error) (err error) {
-	held, err := a.db.Claim(ctx, job, of, a.holder, claimLasts)
+	run := a.holder + "/" + sqldb.NewID().String() // a claim lets its own holder in again: each run is a holder of its own
+	held, err := a.db.Claim(ctx, job, of, run, claimLasts)
 	if err != nil {
 		return err
 	}
@@ -25,11 +28,11 @@ func (a *app) holding(ctx context.Context, job, of string, work func(ctx context
 	}
 	working, stop := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
-	renewing.Go(func() { a.renew(working, stop, job, of, claimRenew) })
+	renewing.Go(func() { a.renew(working, stop, job, of, run, claimRenew) })
 	defer func() {
 		stop(nil)
 		renewing.Wait()
-		err = errors.Join(err, a.db.Release(context.WithoutCancel(ctx), job, of, a.holder))
+		err = errors.Join(err, a.db.Release(context.WithoutCancel(ctx), job, of, run))
 	}()
 	err = work(working)
 	if err != nil && ctx.Err() == nil && working.Err() != nil {
@@ -39,8 +42,8 @@ func (a *app) holding(ctx context.Context, job, of string, work func(ctx context
 }
 
 // renew keeps the claim until the work ends, and ends the work when the claim is lost, or could not be renewed for so long that
-// another process may have it.
-func (a *app) renew(ctx context.Context, stop context.CancelCauseFunc, job, of string, every time.Duration) {
+// another run may have it.
+func (a *app) renew(ctx context.Context, stop context.CancelCauseFunc, job, of, run string, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	failures := 0
@@ -49,7 +52,7 @@ func (a *app) renew(ctx context.Context, stop context.CancelCauseFunc, job, of s
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			held, err := a.db.Claim(ctx, job, of, a.holder, claimLasts)
+			held, err := a.db.Claim(ctx, job, of, run, claimLasts)
 			if err != nil {
 				failures++
 			} else {

@@ -76,7 +76,7 @@ type paid struct {
 // errNoWay says that banks.yaml gives no way by which a bank could be paid.
 var errNoWay = errors.New("banks.yaml 没有写明该银行的付款通道（call 或 payout_folder）")
 
-// pay sends to one bank what is released, asks it about what is open and takes its result files. Only one process does so for
+// pay sends to one bank what is released, asks it about what is open and takes its result files. Only one run does so for
 // a bank at a time; errHeld while another one does, errNoWay where the bank cannot be paid.
 func (a *app) pay(ctx context.Context, by string, b *bank.Bank) (p paid, err error) {
 	p.Bank = b.Code

@@ -257,15 +257,35 @@ func TestNightlyBelongsToOne(t *testing.T) {
 // TestClaimIsLost: work whose claim another process has taken over is broken off.
 func TestClaimIsLost(t *testing.T) {
 	db := sqldbtest.Open(t, sqldbtest.FileNamed+filepath.Join(t.TempDir(), "deposit.db"), time.Now)
-	a := &app{db: db, holder: "me"}
+	a := &app{db: db}
 	ctx, stop := context.WithCancelCause(t.Context())
 	defer stop(nil)
 	if _, err := db.Claim(ctx, nightlyJob, "2026-06-12", "another", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	a.renew(ctx, stop, nightlyJob, "2026-06-12", time.Millisecond)
+	a.renew(ctx, stop, nightlyJob, "2026-06-12", "me", time.Millisecond)
 	if cause := context.Cause(ctx); !errors.Is(cause, errHeld) {
 		t.Errorf("the work goes on: %v", cause)
+	}
+}
+
+// TestOneRunAtATime: a job that one run has keeps out another run of the same process, for as long as it lasts.
+func TestOneRunAtATime(t *testing.T) {
+	a := &app{db: sqldbtest.Open(t, sqldbtest.FileNamed+filepath.Join(t.TempDir(), "deposit.db"), time.Now), holder: "me"}
+	again := func(work func() error) error {
+		return a.holding(t.Context(), payerJob, "ccb", func(context.Context) error { return work() })
+	}
+	for range 2 {
+		err := again(func() error {
+			return again(func() error { t.Error("two runs have the bank"); return nil })
+		})
+		if !errors.Is(err, errHeld) {
+			t.Errorf("the second run is told %v", err)
+		}
+	}
+	ran := false
+	if err := again(func() error { ran = true; return nil }); err != nil || !ran {
+		t.Errorf("the bank was not given back: %v", err)
 	}
 }
 
