@@ -24,11 +24,11 @@ type Checkpoint struct {
 	TakenAt  time.Time   `json:"taken_at"`
 	Sealed   deposit.Day `json:"sealed"` // the last day that was sealed then; firstDay: none
 	SealHash string      `json:"seal"`   // and its seal, which stands for all before it
-	Open     Stretch     `json:"open"`   // of the events since
+	Open     string      `json:"open"`   // the stretch of the events since, sealed: how many there are may tell how many have paid
 }
 
-// Stretch is the events that no seal covers yet.
-type Stretch struct {
+// stretch is the events that no seal covers yet.
+type stretch struct {
 	Last   int64      `json:"last"` // the number of the last of them
 	Events int64      `json:"events"`
 	Hash   string     `json:"hash"`
@@ -54,31 +54,39 @@ func (d *Desk) trail() trail {
 	}
 }
 
+// placeOfCheckpoints is what the sealed part of a checkpoint is bound to.
+const placeOfCheckpoints = "checkpoints"
+
 // Checkpoint tells what the audit trail is now.
 func (d *Desk) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	last, err := d.lastSeal(ctx)
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	return d.trail().checkpoint(ctx, last, d.db.Now())
+	open, err := d.trail().open(ctx, last)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	text, _ := json.Marshal(open) // texts and numbers: never fails
+	sealed, err := d.db.SealText(placeOfCheckpoints, string(text))
+	return Checkpoint{TakenAt: d.db.Now().In(deposit.Shanghai), Sealed: last.Day, SealHash: last.Hash, Open: sealed}, err
 }
 
-func (t trail) checkpoint(ctx context.Context, last Seal, now time.Time) (Checkpoint, error) {
-	c := Checkpoint{TakenAt: now.In(deposit.Shanghai), Sealed: last.Day, SealHash: last.Hash}
+// open reads the events after the last seal.
+func (t trail) open(ctx context.Context, last Seal) (stretch, error) {
 	open := newUnsealed(last)
 	err := t.after(ctx, last.Day, func(e *sqldb.Event) error {
 		open.add(e)
 		return nil
 	})
-	c.Open = open.stretch()
-	return c, err
+	return open.end(), err
 }
 
 // unsealed takes the events that no seal covers, by their numbers.
 type unsealed struct {
 	digest hash.Hash
 	line   []byte
-	Stretch
+	stretch
 }
 
 func newUnsealed(last Seal) *unsealed {
@@ -97,8 +105,8 @@ func (o *unsealed) add(e *sqldb.Event) {
 	_, _ = o.digest.Write(o.line)
 }
 
-func (o *unsealed) stretch() Stretch {
-	s := o.Stretch
+func (o *unsealed) end() stretch {
+	s := o.stretch
 	s.Hash = hex.EncodeToString(o.digest.Sum(nil))
 	return s
 }
@@ -106,16 +114,27 @@ func (o *unsealed) stretch() Stretch {
 // HoldTo compares the audit trail with a checkpoint of it. It gives what differs, in Chinese; "" when nothing does. The seals
 // themselves have to be verified beside it (see Verify).
 func (d *Desk) HoldTo(ctx context.Context, c Checkpoint) (string, error) {
+	var open stretch
+	text, err := d.db.OpenText(placeOfCheckpoints, c.Open)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &open)
+	}
+	if errors.Is(err, sqldb.ErrSealed) {
+		return "检查点不是本库的，或本库的密钥已被替换", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("open a checkpoint: %w", err)
+	}
 	all, err := seals.All(ctx, d.db, "WHERE day <= ? ORDER BY day", c.Sealed)
 	if err != nil {
 		return "", err
 	}
-	return d.trail().holdTo(ctx, c, all)
+	return d.trail().holdTo(ctx, c, open, all)
 }
 
 // holdTo follows the seals up to the checkpoint's, each made of the events anew, and then the events after it up to the last
 // that there was.
-func (t trail) holdTo(ctx context.Context, c Checkpoint, kept []Seal) (string, error) {
+func (t trail) holdTo(ctx context.Context, c Checkpoint, then stretch, kept []Seal) (string, error) {
 	broken, err := t.broken(ctx, kept)
 	if err != nil {
 		return "", err
@@ -132,7 +151,7 @@ func (t trail) holdTo(ctx context.Context, c Checkpoint, kept []Seal) (string, e
 	}
 	open := newUnsealed(before)
 	err = t.after(ctx, before.Day, func(e *sqldb.Event) error {
-		if e.Seq <= c.Open.Last && !slices.ContainsFunc(c.Open.Gaps, func(gap [2]int64) bool { return gap[0] <= e.Seq && e.Seq <= gap[1] }) {
+		if e.Seq <= then.Last && !slices.ContainsFunc(then.Gaps, func(gap [2]int64) bool { return gap[0] <= e.Seq && e.Seq <= gap[1] }) {
 			open.add(e)
 		}
 		return nil
@@ -143,10 +162,10 @@ func (t trail) holdTo(ctx context.Context, c Checkpoint, kept []Seal) (string, e
 	if err != nil {
 		return "", err
 	}
-	switch now := open.stretch(); {
-	case now.Events != c.Open.Events:
-		return fmt.Sprintf("%s 之后、检查点之前原有事件 %d 条，现有 %d 条", c.Sealed, c.Open.Events, now.Events), nil
-	case now.Hash != c.Open.Hash:
+	switch now := open.end(); {
+	case now.Events != then.Events:
+		return fmt.Sprintf("%s 之后、检查点之前原有事件 %d 条，现有 %d 条", c.Sealed, then.Events, now.Events), nil
+	case now.Hash != then.Hash:
 		return rewritten(c), nil
 	}
 	return "", nil
@@ -171,7 +190,7 @@ func ReadCheckpoints(file io.Reader) (all []Checkpoint, err error) {
 			continue
 		}
 		var c Checkpoint
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil || c.Sealed == "" || len(c.Open.Hash) != 2*sha256.Size {
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil || c.Sealed == "" || c.Open == "" {
 			return nil, deposit.Refuse(deposit.Invalid, "checkpoint_malformed", "第 ", n, " 行不是检查点（depositd checkpoint 打印的一行）")
 		}
 		all = append(all, c)

@@ -1,9 +1,13 @@
 package reconcile_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"errors"
 	"testing"
 
+	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
 )
 
@@ -28,7 +32,9 @@ func TestCheckpointOfTheDatabase(t *testing.T) {
 			h := reopen(t, url, &sqldbtest.Faults{})
 			kept, err := h.reconcile.Checkpoint(context.Background())
 			h.must(err)
-			if kept.Open.Events == 0 {
+			covered, err := sqldb.Value[int](context.Background(), h.db, "SELECT COUNT(*) FROM events WHERE at > ?", string(kept.Sealed.Add(1)))
+			h.must(err)
+			if covered == 0 {
 				t.Fatal("no event of the open day is there to be covered")
 			}
 			for _, one := range statements {
@@ -41,5 +47,26 @@ func TestCheckpointOfTheDatabase(t *testing.T) {
 			}
 			h.must(h.db.Close())
 		}
+	})
+}
+
+// TestCheckpointTellsNoCount: a line kept outside tells nobody how much happened since the last seal.
+func TestCheckpointTellsNoCount(t *testing.T) {
+	eachBase(t, true, func(t *testing.T, url string, restore func(testing.TB)) {
+		restore(t)
+		h := reopen(t, url, &sqldbtest.Faults{})
+		ctx := context.Background()
+		before, err := h.reconcile.Checkpoint(ctx)
+		h.must(err)
+		h.must(h.db.Write(ctx, "test", func(tx *sqldb.Tx) error {
+			return errors.Join(tx.Note(ctx, "lots", 1, "a", "b"), tx.Note(ctx, "lots", 1, "b", "c"), tx.Note(ctx, "lots", 1, "c", "d"))
+		}))
+		after, err := h.reconcile.Checkpoint(ctx)
+		h.must(err)
+		open, err := base64.RawURLEncoding.DecodeString(after.Open)
+		if err != nil || bytes.Contains(open, []byte("events")) || len(before.Line()) != len(after.Line()) || before.Open == after.Open {
+			t.Errorf("%v\n%s\n%s", err, before.Line(), after.Line())
+		}
+		h.must(h.db.Close())
 	})
 }

@@ -83,7 +83,7 @@ const mostOrders = 5000
 
 // Submit checks a list line by line against the receipts and stores it, reserving each line's money. Without ValidOnly
 // nothing is stored unless every line is right; the faults then say what is wrong. The same reference again is the same list:
-// its lines come back, and other content under it is Conflict "list_reference_reused".
+// its lines come back, and other content under it is Conflict "list_reference_reused". A department that the eyes do not reach is Denied.
 func (d *Desk) Submit(ctx context.Context, by string, o ListOrder) (Submission, error) {
 	if err := o.check(); err != nil {
 		return Submission{}, err
@@ -107,6 +107,8 @@ func (o *ListOrder) check() error {
 	switch {
 	case o.Department == "":
 		return deposit.Refuse(deposit.Invalid, "field_missing", "department 请写明提交名单的科室")
+	case !o.Eyes.Reaches(o.Department):
+		return deposit.Refuse(deposit.Denied, "department_foreign", "只能提交本科室的名单，请核对 department")
 	case o.Reference == "" && !o.DryRun:
 		return deposit.Refuse(deposit.Invalid, "field_missing", "reference 请填写本名单的编号（由科室自定，重复提交时用于识别）")
 	case len(o.Lines) == 0:

@@ -67,7 +67,7 @@ var printed = map[string][]string{
 	"version":             nil,
 	"department list":     {""},
 	"department add":      nil, // tells the caller's own words
-	"checkpoint":          nil, // counts the open day's events: it is for whoever keeps it outside, and is said to be so
+	"checkpoint":          nil, // seals what it counts, anew each time: TestCheckpointTellsNoCount looks into it
 	"seal new":            nil, // these read no database
 	"seal sign":           nil,
 	"seal pin":            nil,

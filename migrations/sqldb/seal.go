@@ -229,6 +229,23 @@ func (db *DB) Unseal(table string, id ID, box []byte) ([]byte, error) {
 	return db.ring.open(nil, (&sealed{table: table, id: &id}).bound(), box)
 }
 
+// SealText seals a text that is kept outside of the database. ErrLocked without the master key.
+func (db *DB) SealText(place, text string) (string, error) {
+	s := &sealed{table: place, id: new(ID), secrets: []any{&text}}
+	box, err := db.ring.seal(s.bound(), s.packed())
+	return base64.RawURLEncoding.EncodeToString(box), err
+}
+
+// OpenText opens what SealText sealed. ErrSealed when it did not, or with keys that the database has no more.
+func (db *DB) OpenText(place, text string) (opened string, err error) {
+	box, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return "", ErrSealed
+	}
+	s := &sealed{table: place, id: new(ID), secrets: []any{&opened}, ring: db.ring}
+	return opened, s.Scan(box)
+}
+
 // ErrSealed says that a sealed value does not open: it was changed or moved, or it never was one.
 var ErrSealed = errors.New("it does not open: it was changed, moved or never sealed")
 
