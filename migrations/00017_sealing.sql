@@ -50,7 +50,7 @@ ALTER TABLE conflicts ADD COLUMN sealed VARBINARY(10240) NOT NULL DEFAULT ''; --
 ALTER TABLE conflicts DROP COLUMN content;
 
 INSERT INTO unsealed SELECT 'faults', message_id, line, col, detail, raw, '', '', '', '', '' FROM faults;
-ALTER TABLE faults ADD COLUMN sealed VARBINARY(20480) NOT NULL DEFAULT ''; -- detail and raw
+ALTER TABLE faults ADD COLUMN sealed VARBINARY(24576) NOT NULL DEFAULT ''; -- detail and raw
 ALTER TABLE faults DROP COLUMN detail;
 ALTER TABLE faults DROP COLUMN raw;
 

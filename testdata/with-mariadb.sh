@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command with TEST_MYSQL_URL naming a private MariaDB: its own data folder, a free port, gone afterwards.
+# Runs a command with TEST_MYSQL_URL naming a private MariaDB: its own data folder (TEST_MYSQL_DATA), a free port, gone
+# afterwards.
 #     testdata/with-mariadb.sh go test ./...
 # It holds an empty database named bench.
 # With TEST_MYSQL_URL set already, that server is used and none is started. With IN_MEMORY=1 the data folder is in memory, if
@@ -91,7 +92,7 @@ done
 [[ -n $port ]] || { cat "$home/server.log" >&2; say "the private server does not start"; exit 1; }
 
 say "private MariaDB on port $port"
-export TEST_MYSQL_URL="mysql://root:@127.0.0.1:$port/"
+export TEST_MYSQL_URL="mysql://root:@127.0.0.1:$port/" TEST_MYSQL_DATA=$home/data
 set -m # the command gets a process group of its own, so that what it started is stopped with it
 "$@" &
 command_pid=$!

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -250,10 +251,33 @@ func (b *burrow) hits() (all []string) {
 	}
 	left, err := filepath.Glob(filepath.Join(b.temp, "*"))
 	b.must(err)
-	for _, file := range append(files, left...) {
+	for _, file := range append(append(files, left...), serverFiles(b.t, b.url)...) {
 		body, err := os.ReadFile(file)
 		b.must(err)
 		all = append(all, b.found(filepath.Base(file), body)...)
+	}
+	return all
+}
+
+// serverFiles are those of a database server whose data folder TEST_MYSQL_DATA names: the database's own, and those that it shares
+// with others, among them the redo log, the undo logs and the logs of statements.
+func serverFiles(t *testing.T, url string) []string {
+	t.Helper()
+	folder := os.Getenv("TEST_MYSQL_DATA")
+	if folder == "" || sqldb.File(url) != "" {
+		return nil
+	}
+	var all []string
+	for _, files := range []string{filepath.Join(folder, "*"), filepath.Join(folder, path.Base(url), "*")} {
+		found, err := filepath.Glob(files)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no files %s: %v", files, err)
+		}
+		for _, file := range found {
+			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+				all = append(all, file)
+			}
+		}
 	}
 	return all
 }

@@ -127,10 +127,10 @@ func (x *examination) masterKey(ctx context.Context) {
 	}
 	key, err := x.config.master.key()
 	switch {
-	case its == "" && errors.Is(err, errNoMaster):
+	case its == "" && lacksMaster(err):
 		x.ok("主密钥", "尚未生成，depositd migrate 时生成")
 	case err != nil:
-		x.bad("主密钥", err.Error(), "没有主密钥就读不出库中的户名、账号和报文；从另存处取回，或由保管人给出份额")
+		x.bad("主密钥", explain(err), "没有主密钥就读不出库中的户名、账号和报文；从另存处取回，或由保管人给出份额")
 	case its != "" && its != key.ID():
 		x.bad("主密钥", fmt.Sprintf("编号 %s 与数据库的 %s 不符", key.ID(), its), "检查 --master-key-file 或 --master-share")
 	default:

@@ -36,7 +36,7 @@ func (*keyNewCmd) Run(c *call) error {
 func writeKey(file, text string) error {
 	err := custody.WriteFile(file, text)
 	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s 已存在，不覆盖：请换一个位置", file)}
+		return badKey("key_file_exists", file, " 已存在，不覆盖：请换一个位置")
 	}
 	return err
 }
@@ -71,7 +71,7 @@ func (s *keySplitCmd) Run(c *call) error {
 	}
 	shares, err := custody.Split(key, s.Shares, s.Needed)
 	if err != nil {
-		return usageError{errors.New("份数应为 2 至 255，所需份数不少于 2 且不多于份数")}
+		return badKey("shares_out_of_range", "份数应为 2 至 255，所需份数不少于 2 且不多于份数")
 	}
 	for i := range shares {
 		file := filepath.Join(s.Out, fmt.Sprintf("master-%s-%d.share", key.ID(), shares[i].Number))
@@ -92,7 +92,7 @@ type keyCombineCmd struct {
 func (k *keyCombineCmd) Run(c *call) error {
 	m := c.settings.masterOf()
 	if len(m.shares) == 0 {
-		return usageError{errors.New("请用 --master-share 逐份给出份额文件")}
+		return badKey("master_share_missing", "请用 --master-share 逐份给出份额文件")
 	}
 	key, err := m.combined()
 	if err != nil {
@@ -114,7 +114,7 @@ type keyRotateCmd struct {
 func (k *keyRotateCmd) Run(ctx context.Context, c *call) error {
 	next := master{file: k.To}
 	key, err := next.key()
-	if errors.Is(err, errNoMaster) {
+	if lacksMaster(err) {
 		key = custody.New()
 		err = writeKey(k.To, key.Text())
 	}

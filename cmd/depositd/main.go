@@ -172,7 +172,11 @@ func explain(err error) string {
 	case errors.Is(err, sqldb.ErrSchema):
 		return "数据库表结构与本程序的版本不一致：请先执行 depositd migrate"
 	case errors.Is(err, sqldb.ErrMaster):
-		return "主密钥与数据库不符，请检查 --master-key-file 或 --master-share：" + err.Error()
+		return "主密钥与数据库不符：请检查 --master-key-file 或 --master-share；depositd doctor 列出两者的编号（master_key_differs）"
+	case errors.Is(err, sqldb.ErrNoTags):
+		return "库中的检索密钥缺失：请从备份恢复表 seal_keys（seal_keys_incomplete）"
+	case errors.Is(err, sqldb.ErrSealed):
+		return "库中有密文打不开，是被改动、移动，或其密钥已不在表 seal_keys 中：请与备份核对（sealed_value_damaged）\n" + err.Error()
 	case errors.Is(err, sqldb.ErrUnavailable):
 		return "数据库连不上或没有应答：请检查 --db 与数据库服务（depositd doctor 可逐项检查）\n" + err.Error()
 	case errors.Is(err, context.Canceled):

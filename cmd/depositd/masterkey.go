@@ -9,6 +9,7 @@ import (
 
 	"depositd/migrations/custody"
 	"depositd/migrations/sqldb"
+	"depositd/platform/deposit"
 )
 
 // master is where the master key is: in a file, or with custodians whose shares are given at each start.
@@ -27,10 +28,15 @@ func (s *Settings) masterOf() master {
 	return m
 }
 
-// errNoMaster says that the master key's file is not there.
-var errNoMaster = errors.New("no master key")
+// noMaster is the code of the refusal that the master key's file is not there.
+const noMaster = "master_key_missing"
 
-// key reads the master key; errNoMaster where there is none.
+func lacksMaster(err error) bool { return deposit.AsRefusal(err).Code == noMaster }
+
+// badKey refuses a file of a key or a share, or what they are given for.
+func badKey(code string, text ...any) error { return deposit.Refuse(deposit.Invalid, code, text...) }
+
+// key reads the master key; the refusal noMaster where there is none.
 func (m *master) key() (custody.Key, error) {
 	if len(m.shares) > 0 {
 		return m.combined()
@@ -38,15 +44,15 @@ func (m *master) key() (custody.Key, error) {
 	text, err := custody.ReadFile(m.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return custody.Key{}, usageError{fmt.Errorf("主密钥文件 %s 不存在：请用 --master-key-file 指定；由保管人分持的，用 --master-share 逐份给出；新库用 depositd key new 生成 (%w)", m.file, errNoMaster)}
+		return custody.Key{}, badKey(noMaster, "主密钥文件 ", m.file, " 不存在：请用 --master-key-file 指定；由保管人分持的，用 --master-share 逐份给出；新库用 depositd key new 生成")
 	case errors.Is(err, custody.ErrOpen):
-		return custody.Key{}, usageError{fmt.Errorf("主密钥文件 %s 其他用户可读：请执行 chmod 600", m.file)}
+		return custody.Key{}, badKey("master_key_exposed", "主密钥文件 ", m.file, " 其他用户可读：请执行 chmod 600")
 	case err != nil:
-		return custody.Key{}, usageError{fmt.Errorf("读不到主密钥文件：%w", err)}
+		return custody.Key{}, badKey("master_key_unreadable", "读不到主密钥文件：", err)
 	}
 	k, err := custody.Parse(text)
 	if err != nil {
-		return k, usageError{fmt.Errorf("%s 不是主密钥文件，或内容有误", m.file)}
+		return k, badKey("master_key_malformed", m.file, " 不是主密钥文件，或内容有误：请从另存的一份取回")
 	}
 	return k, nil
 }
@@ -54,26 +60,27 @@ func (m *master) key() (custody.Key, error) {
 // combined gives the key that the custodians hold together.
 func (m *master) combined() (custody.Key, error) {
 	var all []custody.Share
+	given := map[int]bool{}
 	for _, file := range m.shares {
 		text, err := custody.ReadFile(file)
 		if errors.Is(err, custody.ErrOpen) {
-			return custody.Key{}, usageError{fmt.Errorf("份额文件 %s 其他用户可读：请执行 chmod 600", file)}
+			return custody.Key{}, badKey("master_share_exposed", "份额文件 ", file, " 其他用户可读：请执行 chmod 600")
 		}
 		if err != nil {
-			return custody.Key{}, usageError{fmt.Errorf("读不到份额文件：%w", err)}
+			return custody.Key{}, badKey("master_share_unreadable", "读不到份额文件：", err)
 		}
 		share, err := custody.ParseShare(text)
 		if err != nil {
-			return custody.Key{}, usageError{fmt.Errorf("%s 不是主密钥的份额，或内容有误", file)}
+			return custody.Key{}, badKey("master_share_malformed", file, " 不是主密钥的份额，或内容有误：请由保管人重新提供")
 		}
-		all = append(all, share)
+		all, given[share.Number] = append(all, share), true
 	}
 	k, err := custody.Combine(all...)
 	switch {
 	case errors.Is(err, custody.ErrFew):
-		return k, usageError{fmt.Errorf("份额不足：已给出 %d 份，需要 %d 份", len(all), all[0].Needed)}
+		return k, badKey("master_shares_few", "份额不足：已给出不同的份额 ", len(given), " 份，需要 ", all[0].Needed, " 份")
 	case err != nil:
-		return k, usageError{errors.New("各份额不属于同一次拆分，请核对编号")}
+		return k, badKey("master_shares_mixed", "各份额不属于同一次拆分，请核对编号")
 	}
 	return k, nil
 }
@@ -88,7 +95,7 @@ func (m *master) mayMake() bool {
 // it, if its tables may be brought; what stood open in it is sealed then.
 func (c *call) unlock(ctx context.Context, m *master, db *sqldb.DB, want schema) error {
 	key, err := m.key()
-	if errors.Is(err, errNoMaster) && want == brought && m.mayMake() {
+	if lacksMaster(err) && want == brought && m.mayMake() {
 		its, lookErr := db.Master(ctx)
 		if lookErr != nil || its != "" {
 			return errors.Join(err, lookErr)

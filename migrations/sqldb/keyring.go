@@ -44,6 +44,7 @@ const rowsKeyLasts = 90 * 24 * time.Hour
 var (
 	ErrLocked = errors.New("the database is locked: its master key was not given")
 	ErrMaster = errors.New("the master key is not this database's")
+	ErrNoTags = errors.New("the key for tags is missing among the keys of the database")
 )
 
 // unwrapped is the keys of a database, ready for use; it is never changed.
@@ -69,12 +70,16 @@ func (db *DB) Master(ctx context.Context) (string, error) {
 }
 
 // Unlock unwraps the keys of the database, and makes those that are missing. Before it nothing sealed is read or written.
-// ErrMaster when they are wrapped by another master key.
+// ErrMaster when they are wrapped by another master key; ErrNoTags when that for tags is gone, without which nothing stored is
+// found again.
 func (db *DB) Unlock(ctx context.Context, master custody.Key) error {
 	for range attempts {
 		held, err := db.ring.load(ctx, master)
 		if err != nil {
 			return err
+		}
+		if held.tags == nil && held.current != nil {
+			return ErrNoTags
 		}
 		var fresh []sealKey
 		if held.tags == nil {

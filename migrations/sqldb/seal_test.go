@@ -135,6 +135,16 @@ func TestUnlock(t *testing.T) {
 		if keys := sqldbtest.Strings(t, url, "SELECT COUNT(*) FROM seal_keys"); keys[0] != "4" {
 			t.Errorf("%s keys", keys[0])
 		}
+		err := third.Write(ctx, "test", func(tx *sqldb.Tx) error {
+			_, err := tx.Exec(ctx, "DELETE FROM seal_keys WHERE purpose = 'TAGS'")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := reopened(t, url, now).Unlock(ctx, next); !errors.Is(err, sqldb.ErrNoTags) {
+			t.Errorf("without the key for tags: %v", err)
+		}
 	})
 }
 
