@@ -11,7 +11,7 @@ import (
 )
 
 // auditTables say what an event happened to.
-var auditTables = map[string]string{
+var auditTables = map[string]string{ //nolint:gosec // names, no credentials
 	"users": "用户", "tokens": "接口令牌", "departments": "科室", "calendar_years": "工作日安排", "seal_keys": "加密密钥",
 	"lots": "标段", "bids": "投标", "leases": "子账号租用", "numbers": "子账号", "number_asks": "子账号申请", "number_openings": "子账号开立",
 	"entries": "入账", "matches": "判定", "findings": "差异", "closings": "日终对账", "statements": "对账单", "enquiries": "投标人查询",
@@ -29,7 +29,7 @@ func auditTable(name string) string {
 }
 
 // auditWords say what is no state: what somebody did.
-var auditWords = map[string]string{
+var auditWords = map[string]string{ //nolint:gosec // words, no credentials
 	"ADDED": "新增", "ASKED": "申请角色", "GRANTED": "授予角色", "REFUSED": "驳回", "RESET": "重置密码与动态口令", "FIRST": "首任管理员", "CAME_IN": "登录", "WENT": "退出",
 	"TRIED": "登录失败", "PASSWORD_SET": "设置密码", "PROVED": "再次验证身份", "FACTOR_SET": "启用动态口令", string(reconcile.Revealed): "查看完整账号",
 	"CHANGED": "变更", "CREATED": "新建", "ENDED": "结束", "LOADED": "载入", "STARTED": "启动", "SUBMITTED": "提交", "REWRAPPED": "更换主密钥", "COMPARED": "重新对账",

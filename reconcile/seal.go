@@ -131,7 +131,7 @@ func (t trail) broken(ctx context.Context, all []Seal) (days []string, err error
 type DaySeal struct {
 	Day    deposit.Day `json:"day"`
 	Sealed bool        `json:"sealed"` // a past day on which something happened
-	Holds  bool        `json:"holds"` // the day's events, read anew, are those that were sealed
+	Holds  bool        `json:"holds"`  // the day's events, read anew, are those that were sealed
 }
 
 // DaySeal reads the seal of a day and holds the day's events to it.
