@@ -37,7 +37,7 @@ func (s *server) admit(c *gin.Context, r *Route) error {
 	case who.Kind == Person && slices.Contains(r.Roles, LoggedIn):
 		return nil
 	case !who.Has(r.Roles...):
-		return problem(http.StatusForbidden, "role_missing", "您的角色不能进行此操作；需要的角色："+rolesInChinese(r.Roles))
+		return roleMissing(r.Roles)
 	case len(who.must()) > 0:
 		return problem(http.StatusForbidden, "setup_needed", setupText(who.must()[0]))
 	}
@@ -80,6 +80,10 @@ func cookieOf(c *gin.Context) string {
 		return all[0].Value
 	}
 	return ""
+}
+
+func roleMissing(roles []Role) *Problem {
+	return problem(http.StatusForbidden, "role_missing", "您的角色不能进行此操作；需要的角色："+rolesInChinese(roles))
 }
 
 func rolesInChinese(roles []Role) string {

@@ -226,7 +226,7 @@ func (s *server) moveChangeOnPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), m)
+	p, err := s.takeChange(c, by, m)
 	if err != nil {
 		return err
 	}

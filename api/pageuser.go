@@ -196,13 +196,13 @@ func (s *server) actOnUser(c *gin.Context) error {
 	one, known := s.userActs()[act]
 	switch {
 	case known && !who.Has(one.roles...):
-		return problem(http.StatusForbidden, "role_missing", "您的角色不能进行此操作；需要的角色："+rolesInChinese(one.roles))
+		return roleMissing(one.roles)
 	case known:
 		_, err = one.do(ctx, by, id, version)
 	case act != "ask" && act != "reset":
 		return badParameter("act", "act_unknown", "没有这项操作")
 	case !who.Has(people.SystemAdmin):
-		return problem(http.StatusForbidden, "role_missing", "您的角色不能进行此操作；需要的角色："+people.SystemAdmin.Chinese())
+		return roleMissing([]Role{people.SystemAdmin})
 	case act == "ask":
 		_, err = s.People.Ask(ctx, by, id, version, order)
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/refund"
 )
 
@@ -226,6 +227,18 @@ func changesOf(rows []refund.PayeeChange) []PayeeChange {
 	return told
 }
 
+// changeRoles is who takes which step of a changed payee: the business department reviews, or finance where the money is no lot's;
+// finance approves, and a leader confirms. Whoever has a doubt may refuse.
+var changeRoles = map[string][]Role{"review": {people.Department, people.FinanceMaker}, "approve": {people.FinanceChecker}, "confirm": {people.Leader}}
+
+// takeChange takes one step, for JSON and page alike.
+func (s *server) takeChange(c *gin.Context, by string, m refund.Move) (p refund.PayeeChange, err error) {
+	if roles, held := changeRoles[m.Act]; held && !s.caller(c).Has(roles...) {
+		return p, roleMissing(roles)
+	}
+	return s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), m)
+}
+
 func (s *server) moveChange(c *gin.Context, seen int64) error {
 	id, by, f, err := s.actOnOne(c)
 	if err != nil {
@@ -235,7 +248,7 @@ func (s *server) moveChange(c *gin.Context, seen int64) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.Refund.MoveChange(c.Request.Context(), by, s.sight(c), m)
+	p, err := s.takeChange(c, by, m)
 	if err != nil {
 		return err
 	}

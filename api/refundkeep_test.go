@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"depositd/platform/people"
+	"depositd/platform/people/peopletest"
 	"depositd/refund"
 )
 
@@ -40,6 +42,8 @@ func TestDispositionsAndChanges(t *testing.T) {
 		h.act(clerk, "/v1/payee-changes", fmt.Sprintf(`{"credit":%q,"payee_name":"新公司","payee_account":"6212000000000000999","evidence":"工商变更登记，存档 7 号"}`, credit)).want(201, "").into(&p)
 		moves = "/v1/payee-changes/" + p.ID.String() + "/moves"
 		h.move(clerk, moves, p.Version, move("review")).want(403, "same_person")
+		peopletest.Person(t, h.db, "经办丑", "", people.FinanceMaker)
+		h.move("经办丑", moves, p.Version, move("approve")).want(403, "role_missing")
 		for _, step := range [][2]string{{maker, "review"}, {checker, "approve"}, {releaser, "confirm"}} {
 			h.move(step[0], moves, p.Version, move(step[1])).want(200, "").into(&p)
 		}
