@@ -64,7 +64,7 @@ func newCalm(t *testing.T) *calm {
 // openQuietly opens the app on a folder with its banks.yaml, and serves its API: no job runs but when a test says so.
 func openQuietly(t *testing.T, url, folder string, now func() time.Time, letIn func(*app) error) (*app, string) {
 	t.Helper()
-	c := &call{settings: &Settings{DB: url, Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
+	c := &call{settings: &Settings{DB: url, MasterKeyFile: sqldbtest.MasterFile(t), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
 		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	a, err := c.open(t.Context(), brought)
