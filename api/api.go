@@ -54,6 +54,8 @@ type Desks struct {
 	ClientCertHeader string   // in which a trusted proxy hands on a bank's client certificate; "": none is believed
 	Rates            Rates    // how often callers may come; zero: as often as they like
 	Spool            string   // folder for files on their way in; "": the system's for temporary files
+
+	Even time.Duration // to whose next multiple answers to persons are held back, as EvenStep; 0: they are not
 }
 
 // DefaultMaxStatement is the largest statement file taken unless told otherwise: a million lines of the longest known
@@ -178,6 +180,11 @@ func (s *server) serve(r Route) gin.HandlerFunc {
 		_ = connection.SetWriteDeadline(until.Add(answerGrace))
 		c.Request = c.Request.WithContext(ctx)
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, r.Limit)
+		if s.Even > 0 && r.isEven() {
+			w := &evenly{ResponseWriter: c.Writer, ctx: ctx, begun: time.Now(), step: s.Even}
+			c.Writer = w
+			defer w.wait() // an answer may have no body
+		}
 		if err := s.admit(c, &r); err != nil {
 			s.fail(c, err)
 			return
