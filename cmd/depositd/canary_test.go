@@ -131,6 +131,7 @@ const burrowBanks = `banks:
 // TestCanary puts names and accounts in through every door before the opening of their lots, and looks for them in everything
 // that lies on a disk: the database with its log, what the process wrote, its temporary files.
 func TestCanary(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		b := dig(t, url, "")
 		b.fill()
@@ -143,6 +144,7 @@ func TestCanary(t *testing.T) {
 
 // TestCanaryIsNoticed: with sealing switched off every canary is found that came to the database.
 func TestCanaryIsNoticed(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	b := dig(t, sqldb.FileURL(filepath.Join(t.TempDir(), "deposit.db")), "sealing_off")
 	b.fill()
 	hits := strings.Join(b.hits(), "\n")
