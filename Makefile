@@ -26,8 +26,8 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 # What takes the race detector long for little – the embedded engine in the test's process, which it makes ten times slower – is
 # played under it in a sample, and what it could see nothing of, one goroutine or a program in a process of its own, not at all.
 # These are played without it, all of them: TestWholeIsAllOfIt holds the list to the tests.
-WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestTorture.* TestEveryCallFailsIsNoticed \
-	TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
+WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestBenchIngest TestBenchRefunds TestTorture.* \
+	TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
 	TestAskedAgainAfterEveryFault TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
 NONE :=
 WHOLE_RUN = ^($(subst $(NONE) $(NONE),|,$(strip $(WHOLE))))$$
@@ -61,7 +61,7 @@ bench: build ## the benchmark's result, in bench.json, on both engines; beside i
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }
 	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
-	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test $(TAGS) -timeout 180m -run '^TestTorture(NeverTwice|Killed|Disk|PowerCut|SenderKilled|EveryCallFails|ForecastIsInTime)$$' ./...
+	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test $(TAGS) -timeout 180m -run '^TestTorture(NeverTwice|Killed|Disk|PowerCut|SenderKilled|EveryCallFails|ForecastIsInTime|Timing)$$' ./...
 
 clean: ## removes what make made
 	rm -rf bin bench.json

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"depositd/migrations/sqldb"
+	"depositd/migrations/sqldb/sqldbtest"
 )
 
 // hottest are the questions that are asked most, and whose answers rest on what is secret.
@@ -28,6 +29,7 @@ const (
 
 // How long an answer takes tells nobody who bids: a world in which nobody does is as quick as one in which many do.
 func TestTortureTiming(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	if os.Getenv("TORTURE") == "" {
 		t.Skip("some minutes, most of them waiting; TORTURE=1 measures")
 	}

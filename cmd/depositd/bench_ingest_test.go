@@ -14,6 +14,7 @@ import (
 // TestBenchIngest runs the measurement of ingestion for a moment: every way of taking notices has its row on each database,
 // all that was sent was acknowledged, and what the judge had left was judged.
 func TestBenchIngest(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	sqldbtest.EachEmpty(t, func(t *testing.T, url string) {
 		out := filepath.Join(t.TempDir(), "bench.json")
 		var stdout, stderr bytes.Buffer

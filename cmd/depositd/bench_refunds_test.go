@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"depositd/migrations/sqldb/sqldbtest"
 )
 
 // TestBenchRefunds: the benchmark takes lines all the way, on a small scale.
 func TestBenchRefunds(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	var stdout, stderr bytes.Buffer
 	dir := t.TempDir()
 	code := run(context.Background(), []string{"bench", "--section", "refunds", "--n", "600", "--runs", "1", "--dir", dir, "--out", filepath.Join(dir, "bench.json")},
