@@ -133,28 +133,18 @@ func (s *server) exportAudit(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	q.After, q.Limit = "", maxLimit
+	q.Limit = maxLimit
 	book := sheet.NewExport("审计", auditColumns)
-	for rows := 0; ; {
+	err = fillBook(book, func(cursor string) ([]AuditEvent, string, error) {
+		q.After = cursor
 		page, err := s.auditPage(c, q)
-		if err != nil {
-			return err
-		}
-		for _, e := range page.Events {
-			book.Add(deposit.Wall(e.At), e.By, auditTable(e.Table), e.Row.String(), auditWord(e.Was), auditWord(e.Became), e.Note)
-		}
-		if rows += len(page.Events); rows > mostExported {
-			return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
-		}
-		if q.After = page.Next; q.After == "" {
-			break
-		}
-	}
-	file, err := book.File([][2]string{{"日期", string(q.Day)}, {"经办", q.By}, {"对象", auditTable(q.Table)}, {"导出时间", deposit.Wall(s.DB.Now())}})
+		return page.Events, page.Next, err
+	}, func(e *AuditEvent) []any {
+		return []any{deposit.Wall(e.At), e.By, auditTable(e.Table), e.Row.String(), auditWord(e.Was), auditWord(e.Became), e.Note}
+	})
 	if err != nil {
 		return err
 	}
-	attach(c, "audit.xlsx", "审计-"+string(s.today())+".xlsx")
-	c.Data(http.StatusOK, xlsxType, file)
-	return nil
+	filters := [][2]string{{"日期", string(q.Day)}, {"经办", q.By}, {"对象", auditTable(q.Table)}, s.madeAt()}
+	return giveBook(c, book, filters, "audit.xlsx", "审计-"+string(s.today())+".xlsx")
 }

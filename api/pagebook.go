@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -30,6 +31,28 @@ func giveBook(c *gin.Context, book *sheet.Export, filters [][2]string, plain, na
 	attach(c, plain, name)
 	c.Data(http.StatusOK, xlsxType, file)
 	return nil
+}
+
+// mostExported is how many rows a workbook takes: what a spreadsheet still opens at ease.
+const mostExported = 50_000
+
+// fillBook writes all pages of what is asked for, each row by its cells. An Invalid Refusal, too_many_rows, for more than a workbook takes.
+func fillBook[T any](book *sheet.Export, read func(cursor string) (page []T, next string, err error), cells func(*T) []any) error {
+	for rows, cursor := 0, ""; ; {
+		page, next, err := read(cursor)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			book.Add(cells(&page[i])...)
+		}
+		if rows += len(page); rows > mostExported {
+			return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
+		}
+		if cursor = next; next == "" {
+			return nil
+		}
+	}
 }
 
 // refundColumns are the columns of a list's or a batch's workbook.
@@ -94,21 +117,15 @@ func (s *server) exportLists(c *gin.Context) error {
 		return err
 	}
 	book, q := sheet.NewExport("退付名单", listColumnsOut), refund.ListQuery{Department: c.Query("department")}
-	for rows := 0; ; {
-		page, next, err := s.Refund.Lists(c.Request.Context(), s.sight(c), q)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			l := listOf(&page[i])
-			book.Add(l.Number, l.Department, l.Reference, plainNumber(float64(l.Count)), l.Total, l.MadeBy, deposit.Wall(l.MadeAt), l.Note)
-		}
-		if rows += len(page); rows > mostExported {
-			return tooManyRows()
-		}
-		if q.After = next; next == "" {
-			break
-		}
+	err := fillBook(book, func(cursor string) ([]refund.ListView, string, error) {
+		q.After = cursor
+		return s.Refund.Lists(c.Request.Context(), s.sight(c), q)
+	}, func(one *refund.ListView) []any {
+		l := listOf(one)
+		return []any{l.Number, l.Department, l.Reference, strconv.Itoa(l.Count), l.Total, l.MadeBy, deposit.Wall(l.MadeAt), l.Note}
+	})
+	if err != nil {
+		return err
 	}
 	return giveBook(c, book, [][2]string{{"科室", q.Department}, s.madeAt()}, "lists.xlsx", "退付名单-"+string(s.today())+".xlsx")
 }

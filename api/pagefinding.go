@@ -214,37 +214,22 @@ var findingColumns = []sheet.Column{
 	{Title: "责任科室", Width: 14}, {Title: "经办人", Width: 14}, {Title: "状态", Width: 10}, {Title: "说明", Width: 40},
 }
 
-// mostExported is how many rows a workbook takes: what a spreadsheet still opens at ease.
-const mostExported = 50_000
-
 // exportFindings gives what the filters find as a workbook.
 func (s *server) exportFindings(c *gin.Context) error {
 	q, err := s.findingQuery(c, findingParameters...)
 	if err != nil {
 		return err
 	}
-	q.After, q.Limit = "", 0
+	q.Limit = 0
 	book := sheet.NewExport("差异", findingColumns)
-	for rows := 0; ; {
-		page, next, err := s.Reconcile.Findings(c.Request.Context(), s.sight(c), q)
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			book.Add(s.findingCells(&page[i])...)
-		}
-		if rows += len(page); rows > mostExported {
-			return tooManyRows()
-		}
-		if q.After = next; next == "" {
-			break
-		}
+	err = fillBook(book, func(cursor string) ([]reconcile.FindingRow, string, error) {
+		q.After = cursor
+		return s.Reconcile.Findings(c.Request.Context(), s.sight(c), q)
+	}, s.findingCells)
+	if err != nil {
+		return err
 	}
 	return giveBook(c, book, s.filterLines(q), "findings.xlsx", "差异-"+string(s.today())+".xlsx")
-}
-
-func tooManyRows() error {
-	return deposit.Refuse(deposit.Invalid, "too_many_rows", "超过 ", mostExported, " 行，请缩小筛选范围后再导出")
 }
 
 func (s *server) findingCells(r *reconcile.FindingRow) []any {
