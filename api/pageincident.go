@@ -292,12 +292,7 @@ func (s *server) liftOnPage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	version, note := f.number("version"), f.text("note", mostNote)
-	f.done()
-	if err := f.err(); err != nil {
-		return err
-	}
-	if _, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, version, note); err != nil {
+	if err := s.lift(c, by, id, f); err != nil {
 		return err
 	}
 	return s.afterAct(c, i.ID, "已解除冻结")

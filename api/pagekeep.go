@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
-	"depositd/platform/deposit"
 	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
@@ -242,17 +240,13 @@ func under(path string) func(sqldb.ID) string {
 type revealed struct{ Account, Back string }
 
 // revealOnPage is reveal for a page: the number is in the answer to the form alone, and no address leads to it.
-func (s *server) revealOnPage(back func(sqldb.ID) string, tell func(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (deposit.Account, error)) func(*gin.Context) error {
+func (s *server) revealOnPage(back func(sqldb.ID) string, tell teller) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		id, by, f, err := s.formOnOne(c)
 		if err != nil {
 			return err
 		}
-		reason, err := reasonOf(f)
-		if err != nil {
-			return err
-		}
-		account, err := tell(c.Request.Context(), by, s.sight(c), id, reason)
+		account, err := s.whole(c, tell, id, by, f)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/people"
 	"depositd/refund"
@@ -184,13 +185,19 @@ func (s *server) liftPayments(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.lift(c, by, id, f); err != nil {
+		return err
+	}
+	return seeOther(c, "/refunds/freezes")
+}
+
+// lift ends a stop by a page's form.
+func (s *server) lift(c *gin.Context, by string, id sqldb.ID, f *form) error {
 	version, note := f.number("version"), f.text("note", mostNote)
 	f.done()
 	if err := f.err(); err != nil {
 		return err
 	}
-	if _, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, version, note); err != nil {
-		return err
-	}
-	return seeOther(c, "/refunds/freezes")
+	_, err := s.Platform.LiftFreeze(c.Request.Context(), by, id, version, note)
+	return err
 }
