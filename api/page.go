@@ -114,6 +114,19 @@ func (s *server) show(c *gin.Context, name, part string, v view) error {
 	return nil
 }
 
+// showAgain shows a page with what was wrong with what was sent from it, if anything was: place is where the page says so. What is
+// not the visitor's fault is an error.
+func (s *server) showAgain(c *gin.Context, name string, v view, place **Problem, failed error) error {
+	if failed != nil {
+		p := problemOf(failed)
+		if p.Status >= http.StatusInternalServerError {
+			return failed
+		}
+		*place, v.Status = p, p.Status
+	}
+	return s.show(c, name, "", v)
+}
+
 // menuOf is what somebody may open of the menu.
 func (s *server) menuOf(who Caller) (items []menuItem) {
 	for _, item := range menu {

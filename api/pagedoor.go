@@ -61,10 +61,7 @@ func (s *server) pageLogin(c *gin.Context) error {
 
 // atDoor shows a form again with what was wrong.
 func (s *server) atDoor(c *gin.Context, page, title string, d door, err error) error {
-	if d.Problem = problemOf(err); d.Problem.Status >= http.StatusInternalServerError {
-		return err
-	}
-	return s.show(c, page, "", view{Title: title, Body: d, Status: d.Problem.Status})
+	return s.showAgain(c, page, view{Title: title, Body: &d}, &d.Problem, err)
 }
 
 func (s *server) login(c *gin.Context) error {
@@ -159,14 +156,7 @@ func (s *server) showAccount(c *gin.Context, factor *people.Factor, failed error
 	for _, must := range session.Must {
 		a.Must[string(must)] = true
 	}
-	v := view{Title: "本人账户", Body: &a}
-	if failed != nil {
-		if a.Problem = problemOf(failed); a.Problem.Status >= http.StatusInternalServerError {
-			return failed
-		}
-		v.Status = a.Problem.Status
-	}
-	return s.show(c, "account", "", v)
+	return s.showAgain(c, "account", view{Title: "本人账户", Body: &a}, &a.Problem, failed)
 }
 
 func (s *server) changePassword(c *gin.Context) error {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -59,14 +58,7 @@ func (s *server) showUsers(c *gin.Context, typed people.Order, failed error) err
 			b.Users = append(b.Users, u)
 		}
 	}
-	v := view{Title: "用户", Menu: "/users", Body: &b}
-	if failed != nil {
-		if b.Problem = problemOf(failed); b.Problem.Status >= http.StatusInternalServerError {
-			return failed
-		}
-		v.Status = b.Problem.Status
-	}
-	return s.show(c, "users", "", v)
+	return s.showAgain(c, "users", view{Title: "用户", Menu: "/users", Body: &b}, &b.Problem, failed)
 }
 
 // wants says whether an account is asked for. The state "asked" is of those for which a role waits to be granted.
@@ -157,29 +149,35 @@ func (s *server) showUser(c *gin.Context, id sqldb.ID, failed error) error {
 	if b.Departments, err = s.People.Departments(c.Request.Context()); err != nil {
 		return err
 	}
-	v := view{Title: u.Name, Menu: "/users", Body: &b}
-	if failed != nil {
-		if b.Problem = problemOf(failed); b.Problem.Status >= http.StatusInternalServerError {
-			return failed
-		}
-		v.Status = b.Problem.Status
-	}
-	return s.show(c, "user", "", v)
+	return s.showAgain(c, "user", view{Title: u.Name, Menu: "/users", Body: &b}, &b.Problem, failed)
 }
 
-// userAct is what an administrator does to an account, and which.
+// userAct is what an administrator does to an account, and which. There is an invitation where a new one was made.
 type userAct struct {
 	roles []Role
-	do    func(ctx context.Context, by string, id sqldb.ID, version int64) (people.User, error)
+	do    func(ctx context.Context, by string, id sqldb.ID, version int64, order people.Order) (u people.User, invitation string, err error)
 }
 
 func (s *server) userActs() map[string]userAct {
 	system, security := []Role{people.SystemAdmin}, []Role{people.SecurityAdmin}
+	simply := func(do func(context.Context, string, sqldb.ID, int64) (people.User, error)) func(context.Context, string, sqldb.ID, int64, people.Order) (people.User, string, error) {
+		return func(ctx context.Context, by string, id sqldb.ID, version int64, _ people.Order) (people.User, string, error) {
+			u, err := do(ctx, by, id, version)
+			return u, "", err
+		}
+	}
 	return map[string]userAct{
-		"grant":   {security, s.People.Grant},
-		"refuse":  {security, s.People.Refuse},
-		"disable": {slices.Concat(system, security), s.moveUser("disable")},
-		"enable":  {system, s.moveUser("enable")},
+		"ask": {system, func(ctx context.Context, by string, id sqldb.ID, version int64, order people.Order) (people.User, string, error) {
+			u, err := s.People.Ask(ctx, by, id, version, order)
+			return u, "", err
+		}},
+		"reset": {system, func(ctx context.Context, by string, id sqldb.ID, version int64, _ people.Order) (people.User, string, error) {
+			return s.People.Reset(ctx, by, id, version)
+		}},
+		"enable":  {system, simply(s.moveUser("enable"))},
+		"disable": {slices.Concat(system, security), simply(s.moveUser("disable"))},
+		"grant":   {security, simply(s.People.Grant)},
+		"refuse":  {security, simply(s.People.Refuse)},
 	}
 }
 
@@ -188,32 +186,23 @@ func (s *server) actOnUser(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	act, version, order := f.text("act", mostNumber), f.number("version"), people.Order{Department: f.textIf("department", mostNumber), Roles: tickedRoles(c)}
+	name, version, order := f.text("act", mostNumber), f.number("version"), people.Order{Department: f.textIf("department", mostNumber), Roles: tickedRoles(c)}
 	if err := f.err(); err != nil {
 		return s.showUser(c, id, err)
 	}
-	ctx, who := c.Request.Context(), s.caller(c)
-	one, known := s.userActs()[act]
+	act, known := s.userActs()[name]
 	switch {
-	case known && !who.Has(one.roles...):
-		return roleMissing(one.roles)
-	case known:
-		_, err = one.do(ctx, by, id, version)
-	case act != "ask" && act != "reset":
+	case !known:
 		return badParameter("act", "act_unknown", "没有这项操作")
-	case !who.Has(people.SystemAdmin):
-		return roleMissing([]Role{people.SystemAdmin})
-	case act == "ask":
-		_, err = s.People.Ask(ctx, by, id, version, order)
-	default:
-		u, invitation, err := s.People.Reset(ctx, by, id, version)
-		if err != nil {
-			return s.showUser(c, id, err)
-		}
-		return s.showInvited(c, u, invitation)
+	case !s.caller(c).Has(act.roles...):
+		return roleMissing(act.roles)
 	}
-	if err != nil {
+	u, invitation, err := act.do(c.Request.Context(), by, id, version, order)
+	switch {
+	case err != nil:
 		return s.showUser(c, id, err)
+	case invitation != "":
+		return s.showInvited(c, u, invitation)
 	}
 	return seeOther(c, "/users/"+id.String())
 }
