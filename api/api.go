@@ -53,6 +53,7 @@ type Desks struct {
 	MaxStatement     int64    // bytes of a statement file; 0: DefaultMaxStatement
 	ClientCertHeader string   // in which a trusted proxy hands on a bank's client certificate; "": none is believed
 	Rates            Rates    // how often callers may come; zero: as often as they like
+	RevealsPerDay    int      // how often a person is shown in a day what is masked
 	Spool            string   // folder for files on their way in; "": the system's for temporary files
 
 	Even time.Duration // to whose next multiple answers to persons are held back, as EvenStep; 0: they are not

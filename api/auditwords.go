@@ -31,7 +31,7 @@ func auditTable(name string) string {
 // auditWords say what is no state: what somebody did.
 var auditWords = map[string]string{ //nolint:gosec // words, no credentials
 	"ADDED": "新增", "ASKED": "申请角色", "GRANTED": "授予角色", "REFUSED": "驳回", "RESET": "重置密码与动态口令", "FIRST": "首任管理员", "CAME_IN": "登录", "WENT": "退出",
-	"TRIED": "登录失败", "PASSWORD_SET": "设置密码", "PROVED": "再次验证身份", "FACTOR_SET": "启用动态口令", string(reconcile.Revealed): "查看完整账号",
+	"TRIED": "登录失败", "PASSWORD_SET": "设置密码", "PROVED": "再次验证身份", "FACTOR_SET": "启用动态口令", string(reconcile.Revealed): "查看完整户名、账号", string(reconcile.RevealRefused): "查看完整户名、账号被拒（超过当日次数）",
 	"CHANGED": "变更", "CREATED": "新建", "ENDED": "结束", "LOADED": "载入", "STARTED": "启动", "SUBMITTED": "提交", "REWRAPPED": "更换主密钥", "COMPARED": "重新对账",
 }
 

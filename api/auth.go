@@ -103,12 +103,16 @@ func setupText(must people.Must) string {
 	return "您的角色须使用动态口令，请先启用（POST /v1/session/factor）"
 }
 
-// freshly holds a signature – a release, an opening – to a proof by second factor that its person gave within the last minutes
-// (ASVS 5, 7.5.3): whoever finds a session open cannot sign with it.
+func stepUpNeeded() *Problem {
+	return problem(http.StatusForbidden, "step_up_needed", "此操作须再次验证身份：请输入新的动态口令（POST /v1/session/step-up）后重试；尚未启用动态口令的请先启用")
+}
+
+// freshly holds a signature – a release, an opening – and a reveal to a proof by second factor that its person gave within the last minutes
+// (ASVS 5, 7.5.3): whoever finds a session open cannot sign with it, nor read what is masked.
 func (s *server) freshly(handle func(*gin.Context) error) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		if who := s.caller(c); who.session == nil || !who.session.Fresh(s.DB.Now()) {
-			return problem(http.StatusForbidden, "step_up_needed", "此操作须再次验证身份：请输入新的动态口令（POST /v1/session/step-up）后重试；尚未启用动态口令的请先启用")
+			return stepUpNeeded()
 		}
 		return handle(c)
 	}

@@ -74,6 +74,7 @@ var codeStatuses = map[string]int{
 	"message_too_large": http.StatusRequestEntityTooLarge,
 	"cursor_malformed":  http.StatusBadRequest,
 	"batch_changed":     http.StatusPreconditionFailed, // its version or digest is not the one that was seen
+	"reveals_spent":     http.StatusTooManyRequests,
 }
 
 // problemOf says what an error means to the asker.

@@ -106,7 +106,7 @@ func houseOn(t *testing.T, url, banks string, open func(testing.TB, string, func
 	incidents.Join(hooks.Queue)
 	h.server, err = newServer(Desks{DB: h.db, Banks: set, Bank: banksDesk, Platform: platformDesk,
 		Reconcile: reconcile.NewDesk(h.db, set, reconcile.Rules{}), Keeper: keeper, Refund: refund.NewDesk(h.db, set, rules, refund.DefaultLimits), Incident: incidents, Webhook: hooks, People: peopletest.Desk(t, h.db), Judge: func() { h.judge++ }, Log: slog.New(slog.NewJSONHandler(h.log, nil)),
-		Metrics: h.metrics, Version: "test", Spool: t.TempDir()})
+		Metrics: h.metrics, Version: "test", Spool: t.TempDir(), RevealsPerDay: 50})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,9 +84,8 @@ type batchPage struct {
 	Check     bool // the visitor may check it now, or
 	Release   bool // release it
 	TakeOut   bool
-	Fresh     bool   // has proved who they are within the last minutes
-	Factor    bool   // proves it by a code, not by the password
 	Why       string // why the visitor may not sign what waits for a signature
+	proving
 }
 
 // progress is how many lines of a batch stand somewhere.
@@ -147,9 +146,7 @@ func (p *batchPage) count() {
 // rights says what the visitor may do with the batch as it stands; the desk says it again when it is done.
 func (p *batchPage) rights(who Caller, now time.Time) {
 	p.TakeOut = who.Has(people.FinanceMaker, people.FinanceChecker) && (p.State == refund.Submitted || p.State == refund.BatchChecked)
-	if who.session != nil {
-		p.Fresh, p.Factor = who.session.Fresh(now), who.session.User.HasFactor()
-	}
+	p.proving = provingOf(who, now)
 	switch {
 	case p.State == refund.Submitted && who.Has(people.FinanceChecker) && who.Name == p.MadeBy:
 		p.Why = "复核人不能是制单人"
@@ -166,10 +163,8 @@ func (s *server) checkOnPage(c *gin.Context) error { return s.signOnPage(c, s.Re
 
 // releaseOnPage takes the leader's signature, with a fresh proof of who signs where the last one is too old.
 func (s *server) releaseOnPage(c *gin.Context) error {
-	if session := s.caller(c).session; session == nil || !session.Fresh(s.DB.Now()) {
-		if err := s.proveAnew(c); err != nil {
-			return err
-		}
+	if err := s.proveIfStale(c); err != nil {
+		return err
 	}
 	return s.signOnPage(c, s.Refund.Release)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -195,6 +196,32 @@ func (s *server) stepUp(c *gin.Context) error {
 		return s.showAccount(c, nil, err)
 	}
 	return seeOther(c, "/account")
+}
+
+// proving is what a form that wants a fresh proof asks for: nothing of who has given one within the last minutes, else the code of
+// their second factor, or the password where that alone is a proof.
+type proving struct {
+	Fresh, Factor bool
+	Able          bool // can give one at all; who cannot has to set up a second factor first
+}
+
+func provingOf(who Caller, now time.Time) (p proving) {
+	if session := who.session; session != nil {
+		p = proving{session.Fresh(now), session.User.HasFactor(), session.Signs()}
+	}
+	return p
+}
+
+// proveIfStale holds a form to a fresh proof as freshly does a request: the last one, or the one that it bears.
+func (s *server) proveIfStale(c *gin.Context) error {
+	p := provingOf(s.caller(c), s.DB.Now())
+	switch {
+	case p.Fresh:
+		return nil
+	case !p.Able:
+		return stepUpNeeded()
+	}
+	return s.proveAnew(c)
 }
 
 // proveAnew takes the code or the password that a form bears and gives the session's new cookie.

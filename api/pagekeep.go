@@ -89,13 +89,19 @@ type keptAt struct {
 type keepRights struct {
 	Propose, Sign, SignChange, ByHand, Reveal bool
 	Name                                      string
+	proving
+}
+
+// RevealAt is the form that asks for what is masked of a row.
+func (r keepRights) RevealAt(path string, id sqldb.ID) revealForm {
+	return revealForm{path + id.String() + "/reveal", r.proving}
 }
 
 func (s *server) keepRights(c *gin.Context) keepRights {
 	who := s.caller(c)
 	finance := who.Has(people.FinanceMaker, people.FinanceChecker)
 	return keepRights{Propose: who.Has(handsOn()...), Sign: finance || who.Has(people.Leader), SignChange: who.Has(append(handsOn(), people.Leader)...),
-		ByHand: finance, Reveal: who.Has(revealers...), Name: who.Name}
+		ByHand: finance, Reveal: who.Has(revealers...), Name: who.Name, proving: provingOf(who, s.DB.Now())}
 }
 
 // creditPage is a credit, where it came from, and all that is done with its money.
@@ -234,22 +240,4 @@ func (s *server) moveChangeOnPage(c *gin.Context) error {
 // under is where a page of one thing is.
 func under(path string) func(sqldb.ID) string {
 	return func(id sqldb.ID) string { return path + id.String() }
-}
-
-// revealed is a whole account number, shown once.
-type revealed struct{ Account, Back string }
-
-// revealOnPage is reveal for a page: the number is in the answer to the form alone, and no address leads to it.
-func (s *server) revealOnPage(back func(sqldb.ID) string, tell teller) func(*gin.Context) error {
-	return func(c *gin.Context) error {
-		id, by, f, err := s.formOnOne(c)
-		if err != nil {
-			return err
-		}
-		account, err := s.whole(c, tell, id, by, f)
-		if err != nil {
-			return err
-		}
-		return s.show(c, "revealed", "", view{Title: "完整账号", Menu: "/refunds", Body: revealed{account.Full(), back(id)}})
-	}
 }

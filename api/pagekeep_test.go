@@ -69,7 +69,7 @@ func TestKeepPages(t *testing.T) {
 		if strings.Contains(shown.Body.String(), "6212000000000000999") {
 			t.Error("the list shows a whole account number")
 		}
-		h.form(maker, move+"/reveal", "reason", "").shows(400, "请写明查看完整账号的事由")
+		h.form(maker, move+"/reveal", "reason", "").shows(400, "请写明查看完整户名、账号的事由")
 		got := h.form(maker, move+"/reveal", "reason", "核对变更").shows(200, "6212000000000000999")
 		if !strings.Contains(got.Header().Get("Cache-Control"), "no-store") {
 			t.Errorf("a whole number may be kept: %s", got.Header().Get("Cache-Control"))

@@ -32,7 +32,7 @@ func (s *server) linePages(readers []Role) []Route {
 type linePage struct {
 	RefundStory
 	Acts   []findingChoice
-	Reveal bool
+	Reveal *revealForm // nil: not for the visitor
 }
 
 // lineActs are what people call their words on a payment.
@@ -48,7 +48,10 @@ func (s *server) pageLine(c *gin.Context) error {
 		return err
 	}
 	who := s.caller(c)
-	p := linePage{RefundStory: s.storyOf(&story), Reveal: who.Has(revealers...) && !story.Sealed}
+	p := linePage{RefundStory: s.storyOf(&story)}
+	if may := s.keepRights(c); may.Reveal && !story.Sealed {
+		p.Reveal = new(may.RevealAt("/refunds/lines/", id))
+	}
 	if who.Has(people.FinanceMaker, people.FinanceChecker) && !story.Sealed {
 		p.Acts = lineChoices(&p.Refund)
 	}

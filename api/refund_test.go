@@ -58,6 +58,12 @@ func creditSerial(i int) string { return fmt.Sprintf("2606120000%05d", i) }
 // lost makes n bidders whose deposits stand on the statement and who have lost the lot that is opened and awarded.
 func (h *house) lost(n int) {
 	h.t.Helper()
+	h.lostBy(payerName, n)
+}
+
+// lostBy is lost of bidders who are called so.
+func (h *house) lostBy(payerName func(int) string, n int) {
+	h.t.Helper()
 	h.json("PUT", "/v1/lots/LC-1", with(lot, "2026-06-20T09", "2026-06-12T09")).want(201, "")
 	statement := "bank_serial,booking_date,booked_at,parent_account,sub_account,direction,amount,payer_name,payer_account,payer_bank,remark,reversal_of\n"
 	for i := range n + 1 { // the last has won, and has not paid into our account

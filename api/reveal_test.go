@@ -1,10 +1,16 @@
 package api
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"depositd/platform/deposit"
+	"depositd/platform/people"
 	"depositd/reconcile"
 	"depositd/refund"
 )
@@ -88,4 +94,107 @@ func TestMaskedAccountMeansThePayers(t *testing.T) {
 	if err != nil || len(paid) != 1 || paid[0].PayeeAccount != payerAccount(0) {
 		t.Errorf("it goes to %+v (%v)", paid, err)
 	}
+}
+
+// personName is who bids where land is sold: two persons, and companies.
+func personName(i int) string {
+	if i < 2 {
+		return []string{"王建国", "张会芳"}[i]
+	}
+	return payerName(i)
+}
+
+// owedToPersons is a lot that two persons and a company have lost, the first of whom wants the money on the account of another; what may be looked at
+// of it.
+func (h *house) owedToPersons() (credit, change string, targets []string) {
+	h.t.Helper()
+	h.lostBy(personName, 3)
+	b := h.batch(h.drafts(3))
+	var page RefundPage
+	h.get("/v1/refunds").want(200, "").into(&page)
+	line := page.Refunds[slices.IndexFunc(page.Refunds, func(r Refund) bool { return r.PayeeAccount.Full() == masked(0) })]
+	var p PayeeChange
+	h.act(clerk, "/v1/payee-changes", `{"credit":"`+line.Credit.String()+`","payee_name":"李四光","payee_account":"6212000000000000999","evidence":"户口簿"}`).want(201, "").into(&p)
+	var messages struct{ Messages []struct{ ID string } }
+	h.get("/v1/messages").want(200, "").into(&messages)
+	return line.Credit.String(), p.ID.String(), []string{"/v1/refunds", "/v1/refunds/" + line.ID.String(), "/v1/refunds/proposals", "/v1/refunds/due", "/v1/payee-changes", "/v1/findings", "/v1/reports/2026-06-12",
+		"/v1/overview", "/v1/refund-lists/" + line.List.String(), "/v1/refund-batches/" + b.ID.String(), "/v1/refund-batches/" + b.ID.String() + "/diagnosis", "/v1/credits/" + line.Credit.String(),
+		"/v1/messages/" + messages.Messages[0].ID, "/v1/sub-accounts/" + lineParent + "-000000/diagnosis"}
+}
+
+// So many a day and person, over all that can be revealed; one more is refused, which is noted, and tells nothing.
+func TestRevealsOfADay(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.server.RevealsPerDay = 2
+		credit, change, targets := h.owedToPersons()
+		target := "/v1/credits/" + credit + "/reveal"
+		const why = `{"reason":"核对回单"}`
+		h.act(checker, target, why).want(200, "")
+		h.act(checker, "/v1/credits/0000000000002/reveal", why).want(404, "credit_unknown") // counts for nothing
+		h.act(checker, "/v1/payee-changes/"+change+"/reveal", why).want(200, "")
+		before := h.count("events")
+		for _, one := range []string{target, targets[1] + "/reveal", target} {
+			if got := h.act(checker, one, why).want(429, "reveals_spent"); strings.Contains(got.Body.String(), personName(0)) || !strings.Contains(got.Body.String(), "2 次的上限") {
+				t.Errorf("refused with %s", got.Body)
+			}
+		}
+		h.form(checker, "/credits/"+credit+"/reveal", "reason", "核对").shows(429, "reveals_spent", "明日再查看")
+		if h.count("events") != before+4 {
+			t.Errorf("%d events tell of 4 refusals", h.count("events")-before)
+		}
+		var seen reconcile.CreditView
+		h.get("/v1/credits/"+credit).want(200, "").into(&seen)
+		if last := seen.History[len(seen.History)-1]; last.By != checker || last.Became != reconcile.RevealRefused || last.Note != "核对" {
+			t.Errorf("the history ends with %+v", last)
+		}
+		h.act(maker, target, why).want(200, "") // another person
+		h.now = h.now.AddDate(0, 0, 1)
+		h.act(checker, target, why).want(200, "")
+	})
+}
+
+// Who reads what is masked has proved themselves within the last minutes, by a second factor; the page takes the code with the reason.
+func TestRevealIsFresh(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		credit, _, _ := h.owedToPersons()
+		target := "/credits/" + credit
+		who, _, _ := h.comes("审计庚", people.Auditor)
+		const why = `{"reason":"核对回单"}`
+		who.does("POST", "/v1"+target+"/reveal", why).want(403, "step_up_needed")
+		who.looks("GET", target, nil).shows(200, "启用动态口令")
+		who.looks("POST", target+"/reveal", url.Values{"reason": {"核对"}, "password": {sitterPassword}}).shows(403, "step_up_needed")
+		f := who.enrols()
+		who.does("POST", "/v1"+target+"/reveal", why).want(200, "")
+		if got := who.looks("GET", target, nil).shows(200, "/reveal"); strings.Contains(got.Body.String(), `name="code"`) {
+			t.Error("a code is asked for that was given just now")
+		}
+		h.now = h.now.Add(5 * time.Minute)
+		before := h.count("events")
+		who.does("POST", "/v1"+target+"/reveal", why).want(403, "step_up_needed")
+		who.looks("GET", target, nil).shows(200, `name="code"`)
+		who.looks("POST", target+"/reveal", url.Values{"reason": {"核对"}}).shows(401, "login_refused")
+		who.looks("POST", target+"/reveal", url.Values{"reason": {"核对"}, "code": {"000000"}}).shows(401, "login_refused")
+		if shown := h.count("events WHERE became = 'REVEALED'"); shown != 1 {
+			t.Errorf("%d were shown, %d events before", shown, before)
+		}
+		who.looks("POST", target+"/reveal", url.Values{"reason": {"核对"}, "code": {f.Code(h.now)}}).shows(200, personName(0), payerAccount(0))
+		who.looks("POST", target+"/reveal", url.Values{"reason": {"再核对"}}).shows(200, payerAccount(0)) // for some minutes
+	})
+}
+
+// looks plays a request of the visitor's for a page, and takes the cookie that comes back.
+func (v *visitor) looks(method, target string, values url.Values) *answer {
+	v.t.Helper()
+	request := httptest.NewRequest(method, target, strings.NewReader(values.Encode()))
+	request.RemoteAddr = "10.1.2.3:4"
+	request.Header.Set("Accept", "text/html")
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", formType)
+	}
+	request.AddCookie(&http.Cookie{Name: cookieName, Value: v.cookie})
+	got := v.play(request)
+	for _, c := range got.Result().Cookies() {
+		v.cookie = c.Value
+	}
+	return got
 }

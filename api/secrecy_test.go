@@ -79,7 +79,7 @@ func openCentre(t *testing.T, w *worlds.World, leak func(*centre, []Route) []Rou
 	c := &centre{World: w, t: t, metrics: prometheus.NewRegistry(), log: &locked{}}
 	var err error
 	c.server, err = newServer(Desks{DB: w.DB, Banks: w.Banks, Bank: w.Bank, Platform: w.Platform, Reconcile: w.Reconcile, Keeper: w.Keeper, Refund: w.Refund, People: peopletest.Desk(t, w.DB), Incident: w.Incident, Webhook: w.Webhook,
-		Judge: func() {}, Log: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})), Metrics: c.metrics, Version: "test", Spool: t.TempDir()})
+		Judge: func() {}, Log: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{ReplaceAttr: withoutTime})), Metrics: c.metrics, Version: "test", Spool: t.TempDir(), RevealsPerDay: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}

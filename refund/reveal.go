@@ -10,34 +10,24 @@ import (
 	"depositd/reconcile"
 )
 
-// RevealPayee gives the whole number of the account that a refund goes to, once its lot is opened, and leaves in the audit trail who
-// read it and why.
-func (d *Desk) RevealPayee(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (account deposit.Account, err error) {
-	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		open, args := platform.LotSeen("refunds.lot_id", eyes)
-		l, err := lines.One(ctx, tx, "WHERE id = ? AND (lot_id = 0 OR "+open+")", append([]any{id}, args...)...)
+// RevealPayee gives the whole name and number of the account that a refund goes to, once its lot is opened, and leaves in the audit
+// trail who read it and why. NotFound "refund_unknown"; Denied "reveals_spent".
+func (d *Desk) RevealPayee(ctx context.Context, r reconcile.Revealing) (reconcile.Whole, error) {
+	return r.Show(ctx, d.db, "refunds", func(tx *sqldb.Tx) (w reconcile.Whole, entry sqldb.ID, err error) {
+		open, args := platform.LotSeen("refunds.lot_id", r.Eyes)
+		l, err := lines.One(ctx, tx, "WHERE id = ? AND (lot_id = 0 OR "+open+")", append([]any{r.ID}, args...)...)
 		if errors.Is(err, sqldb.ErrNone) {
-			return unknownRefund()
+			err = unknownRefund()
 		}
-		if err != nil {
-			return err
-		}
-		account = deposit.Account(l.PayeeAccount)
-		return tx.Note(ctx, "refunds", id, reconcile.Revealed, reason)
+		return reconcile.Whole{Name: deposit.Name(l.PayeeName), Account: deposit.Account(l.PayeeAccount)}, l.EntryID, err
 	})
-	return account, err
 }
 
-// RevealChange gives the whole number of the account that somebody wants refunds to go to, for those who hold it against the
-// evidence, and leaves in the audit trail who read it and why.
-func (d *Desk) RevealChange(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID, reason string) (account deposit.Account, err error) {
-	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
-		p, err := changeByID(ctx, tx, eyes, id)
-		if err != nil {
-			return err
-		}
-		account = deposit.Account(p.PayeeAccount)
-		return tx.Note(ctx, "payee_changes", id, reconcile.Revealed, reason)
+// RevealChange gives the whole name and number of the account that somebody wants refunds to go to, for those who hold them against
+// the evidence, and leaves in the audit trail who read it and why. NotFound "change_unknown"; Denied "reveals_spent".
+func (d *Desk) RevealChange(ctx context.Context, r reconcile.Revealing) (reconcile.Whole, error) {
+	return r.Show(ctx, d.db, "payee_changes", func(tx *sqldb.Tx) (w reconcile.Whole, entry sqldb.ID, err error) {
+		p, err := changeByID(ctx, tx, r.Eyes, r.ID)
+		return reconcile.Whole{Name: deposit.Name(p.PayeeName), Account: deposit.Account(p.PayeeAccount)}, p.EntryID, err
 	})
-	return account, err
 }

@@ -44,6 +44,7 @@ type Settings struct {
 	ClientCertHeader string   `placeholder:"NAME" help:"可信反向代理转交客户端证书的请求头（PEM，百分号编码）；缺省不认"`
 	RatePerCaller    int      `default:"200" placeholder:"N" help:"每个来源地址（本机除外）每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
 	RateOverall      int      `default:"2000" placeholder:"N" help:"全部来源每秒的请求数上限，允许十倍的瞬时突发；0 不限"`
+	RevealsPerDay    int      `default:"50" placeholder:"N" help:"每人每日查看完整户名、账号的次数上限"`
 	SecretKeyFile    string   `name:"secret-key-file" placeholder:"FILE" help:"封存动态口令的密钥文件；缺省为银行清单旁的 secret.key，没有则生成；各副本须用同一文件"`
 	PasswordPolicy   string   `name:"password-policy" default:"dengbao" placeholder:"dengbao|asvs" help:"密码规则：dengbao 等保三级（复杂度、90 天更换），asvs 只看长度与常见密码"`
 	MaxStatementSize string   `default:"512MiB" placeholder:"SIZE" help:"对账文件的大小上限"`

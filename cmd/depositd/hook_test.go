@@ -100,7 +100,7 @@ func tellsTo(t *testing.T, url string) *toldTo {
 	x.args = []string{"--db", sqldb.FileURL(filepath.Join(folder, "deposit.db")), "--webhooks", filepath.Join(folder, "webhooks.yaml"), "--master-key-file", sqldbtest.MasterFile(t)}
 	sqldbtest.Lay(t, x.args[1])
 	c := &call{settings: &Settings{DB: x.args[1], MasterKeyFile: x.args[5], Banks: filepath.Join(folder, "banks.yaml"), Webhooks: x.args[3], PlanAuthority: "both", Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB", LogFormat: "text",
-		PasswordPolicy: "dengbao", RefundLineLimit: "1", RefundBatchLimit: "1", RefundDayLimit: "1", RefundApproval: "24h", RefundCooling: "24h"},
+		PasswordPolicy: "dengbao", RefundLineLimit: "1", RefundBatchLimit: "1", RefundDayLimit: "1", RefundApproval: "24h", RefundCooling: "24h", RevealsPerDay: 50},
 		getenv: noEnvironment, now: func() time.Time { return x.now }, stdout: io.Discard, stderr: io.Discard}
 	var err error
 	x.app, err = c.open(t.Context(), asIs)

@@ -53,7 +53,7 @@ func newPayday(t *testing.T, adapter, way string, losers int) *payday {
 	}
 	sqldbtest.Lay(t, p.url)
 	c := &call{settings: &Settings{DB: p.url, MasterKeyFile: sqldbtest.MasterFile(t), Banks: filepath.Join(p.folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB", LogFormat: "text",
-		PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", PlanAuthority: "both"},
+		PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", RevealsPerDay: 50, PlanAuthority: "both"},
 		getenv: func(string) string { return "" }, now: p.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	var err error
 	p.app, err = c.open(t.Context(), asIs)

@@ -146,7 +146,7 @@ func (a *app) serve(ctx context.Context, d doors) error {
 // desks is what the API works with.
 func (a *app) desks(metrics prometheus.Registerer) api.Desks {
 	return api.Desks{DB: a.db, Banks: a.banks, Bank: a.bank, Platform: a.platform, Reconcile: a.reconcile, Keeper: a.keeper, Refund: a.refund, People: a.people, Incident: a.incident, Webhook: a.webhook, Judge: a.wakeJudge, Tend: a.wakeTending, Log: a.log,
-		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, MaxStatement: a.config.maxStatementSize, Rates: a.config.rates, Even: api.EvenStep}
+		Metrics: metrics, Version: versionName(), TrustedProxies: a.config.trustedProxies, ClientCertHeader: a.config.clientCertHeader, MaxStatement: a.config.maxStatementSize, Rates: a.config.rates, RevealsPerDay: a.config.revealsPerDay, Even: api.EvenStep}
 }
 
 // announce says where the service listens, since port 0 lets the system choose.

@@ -44,6 +44,7 @@ type config struct {
 	tls              *tls.Config // nil: plain HTTP
 	clientCertHeader string      // "" is none
 	rates            api.Rates
+	revealsPerDay    int
 	secretKeyFile    string
 	doors            people.Rules
 	maxStatementSize int64
@@ -82,6 +83,9 @@ func (c *call) check() (*config, []string) {
 	out.rates = api.Rates{PerCaller: s.RatePerCaller, Overall: s.RateOverall}
 	if s.RatePerCaller < 0 || s.RateOverall < 0 {
 		wrong("rate-per-caller", fmt.Sprint(s.RatePerCaller, "、", s.RateOverall), errors.New("应为每秒的请求数，0 为不限"))
+	}
+	if out.revealsPerDay = s.RevealsPerDay; s.RevealsPerDay < 1 {
+		wrong("reveals-per-day", strconv.Itoa(s.RevealsPerDay), errors.New("应为大于零的次数"))
 	}
 	out.refundLimits = s.refundLimits(wrong)
 	if !slices.Contains(incident.Authorities(), out.planAuthority) {

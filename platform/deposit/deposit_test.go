@@ -136,7 +136,8 @@ func TestNameKey(t *testing.T) {
 
 func TestIsPerson(t *testing.T) {
 	for name, want := range map[string]bool{"王建国": true, "欧阳建国": true, "买买提·阿不都拉": true, "李": false, "东昌建设有限公司": false, "刘家粥铺店": false,
-		"ABC": false, "聊城市东昌": false, "": false, "鲁西厂": false} {
+		"ABC": false, "聊城市东昌": false, "": false, "鲁西厂": false, "张会芳": true, "王景行": false, "刘会": true, "张　三": true, " 李 四 ": true, "东昌公司": false,
+		"总工会": false, "财政局": false, "阿里·木江有限公司": false} {
 		if deposit.IsPerson(name) != want {
 			t.Errorf("IsPerson(%q) = %v", name, !want)
 		}

@@ -1,8 +1,12 @@
 package deposit
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // Account is somebody's bank account as it goes out to people: wherever it is printed or written as JSON it is masked. The
@@ -18,13 +22,7 @@ func (a Account) Full() string { return string(a) }
 func (a Account) String() string { return MaskAccount(string(a)) }
 
 // Format prints the number masked, whatever the verb.
-func (a Account) Format(f fmt.State, verb rune) {
-	text := a.String()
-	if verb == 'q' {
-		text = strconv.Quote(text)
-	}
-	_, _ = f.Write([]byte(text)) // fmt ignores it too
-}
+func (a Account) Format(f fmt.State, verb rune) { format(f, verb, a.String()) }
 
 // MarshalText is the number masked: for JSON.
 func (a Account) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
@@ -53,3 +51,63 @@ func MaskAccount(account string) string {
 	}
 	return string(runes[:maskHead]) + maskStars + string(runes[n-maskTail:])
 }
+
+// Name is somebody's name as it goes out to people: a natural person's (个人信息保护法 §51) is masked wherever it is printed
+// or written as JSON, an organisation's stays whole, since the centre works by it. The whole name is had by Full alone, as that
+// of an Account. Names are compared whole and masked last; a text that is joined with a Name is one too, and is no person's.
+type Name string
+
+// Full is the whole name.
+func (n Name) Full() string { return string(n) }
+
+// Key is the whole name's NameKey.
+func (n Name) Key() string { return NameKey(string(n)) }
+
+// String is the name, masked if it is a person's.
+func (n Name) String() string { return MaskName(string(n)) }
+
+// Format prints the name as String does, whatever the verb.
+func (n Name) Format(f fmt.State, verb rune) { format(f, verb, n.String()) }
+
+// MarshalText is the name as String gives it: for JSON.
+func (n Name) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
+
+// format prints a text that is masked already.
+func format(f fmt.State, verb rune, text string) {
+	if verb == 'q' {
+		text = strconv.Quote(text)
+	}
+	_, _ = f.Write([]byte(text)) // fmt ignores it too
+}
+
+// maskStar stands for all of a person's name but its first character: one, so that it tells no length.
+const maskStar = "*"
+
+// MaskName shows of a natural person's name its first character: "张*". What is not taken for a person's (IsPerson) stays whole.
+func MaskName(name string) string {
+	if !IsPerson(name) {
+		return name
+	}
+	first, _ := utf8.DecodeRuneInString(strings.TrimSpace(name))
+	return string(first) + maskStar
+}
+
+// MaskNames masks the persons' names among those given wherever they stand in a text, and MaskAccounts the numbers.
+func MaskNames(text string, names []string) string { return maskAll(text, names, MaskName) }
+
+// MaskAccounts masks the numbers given wherever they stand in a text.
+func MaskAccounts(text string, accounts []string) string { return maskAll(text, accounts, MaskAccount) }
+
+func maskAll(text string, words []string, mask func(string) string) string {
+	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool { return mask(word) == word })
+	slices.SortFunc(words, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // 王建国 before 王建
+	pairs := make([]string, 0, 2*len(words))
+	for _, word := range slices.Compact(words) {
+		pairs = append(pairs, word, mask(word))
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// IsMasked says that a text is what people are shown in the place of a name or of an account: nobody is called so, and nothing
+// can be paid to it.
+func IsMasked(text string) bool { return strings.ContainsAny(text, "*＊") }

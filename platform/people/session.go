@@ -82,6 +82,9 @@ func (d *Desk) wantsFactor(roles []Role) bool {
 // Fresh says that the person has proved themselves anew within the last minutes, and by a second factor, as a signature wants it.
 func (s *Session) Fresh(now time.Time) bool { return s.signs && now.Sub(s.ProvedAt) < freshLasts }
 
+// Signs says that the person's proofs are such that a signature may follow one.
+func (s *Session) Signs() bool { return s.signs }
+
 // seen keeps the last use. Whether it was kept makes no difference to the asker.
 func (d *Desk) seen(ctx context.Context, row *sessionRow, now time.Time) {
 	if now.Sub(row.Seen) < seenEvery {
