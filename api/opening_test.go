@@ -195,7 +195,7 @@ func TestBlindRefund(t *testing.T) {
 		h.happens("O", `"kind":"opened","happened_at":"2026-06-20T09:00:05+08:00"`)
 		var r RefundStory
 		h.get("/v1/refunds/"+done.Refunds[0].ID.String()).want(200, "").into(&r)
-		if r.Sealed || r.Lot != "LC-1" || r.PayeeName != payerName(0) || r.Amount.String() != "800000.00" {
+		if r.Sealed || r.Lot != "LC-1" || r.PayeeName.Full() != payerName(0) || r.Amount.String() != "800000.00" {
 			t.Errorf("after the opening: %+v", r)
 		}
 		h.get("/v1/refund-batches/"+b.ID.String()).want(200, "").into(&b)

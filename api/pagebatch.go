@@ -225,8 +225,8 @@ func (s *server) exportCorrected(c *gin.Context) error {
 	remarks := append([]string{}, listRemarks...)
 	for _, l := range found.Again {
 		for _, one := range l.Lines {
-			rows = append(rows, map[string]string{"lot": one.Lot, "bidder": one.Bidder, "bank": one.Bank, "booking_date": string(one.Day), "bank_serial": one.Serial, "amount": one.Amount.String(),
-				"payee_name": one.PayeeName, "payee_account": one.PayeeAccount.String(), "payee_bank": one.PayeeBank, "payee_bank_code": one.PayeeBankCode, "cause": one.Cause.Chinese()})
+			rows = append(rows, map[string]string{"lot": one.Lot, "bidder": one.Bidder.String(), "bank": one.Bank, "booking_date": string(one.Day), "bank_serial": one.Serial, "amount": one.Amount.String(),
+				"payee_name": one.PayeeName.String(), "payee_account": one.PayeeAccount.String(), "payee_bank": one.PayeeBank, "payee_bank_code": one.PayeeBankCode, "cause": one.Cause.Chinese()})
 			if one.Correct != "" {
 				remarks = append(remarks, "流水号 "+one.Serial+"："+one.Correct)
 			}

@@ -27,7 +27,7 @@ type Refund struct {
 	ParentAccount    string          `json:"parent_account"`
 	SubAccount       string          `json:"sub_account"`
 	Lot              string          `json:"lot"`
-	Bidder           string          `json:"bidder"`
+	Bidder           deposit.Name    `json:"bidder"`
 	Department       string          `json:"department"`
 	Cause            refund.Cause    `json:"cause"`
 	CauseName        string          `json:"cause_name"`
@@ -38,7 +38,7 @@ type Refund struct {
 	Amount           deposit.Fen     `json:"amount"`
 	InterestExpected deposit.Fen     `json:"interest_expected"`
 	InterestPaid     deposit.Fen     `json:"interest_paid"`
-	PayeeName        string          `json:"payee_name"`
+	PayeeName        deposit.Name    `json:"payee_name"`
 	PayeeAccount     deposit.Account `json:"payee_account"`
 	PayeeBank        string          `json:"payee_bank"`
 	PayeeBankCode    string          `json:"payee_bank_code"`
@@ -68,8 +68,8 @@ type Refund struct {
 func refundOf(l *refund.LineView, today deposit.Day) Refund {
 	waits := l.WaitsFor()
 	r := Refund{ID: l.ID, Sealed: l.Sealed, Serial: l.Serial, List: l.ListID, ListNumber: l.List, Credit: l.EntryID, Bank: l.Bank, ParentAccount: l.ParentAccount, SubAccount: l.SubAccount,
-		Lot: l.Lot, Bidder: l.Bidder, Department: l.Department, Cause: l.Cause, CauseName: l.Cause.Chinese(), Rule: l.Rule, DueOn: l.DueOn, Provisional: l.Provisional,
-		Amount: l.Amount, InterestExpected: l.InterestExpected, InterestPaid: l.InterestPaid, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank,
+		Lot: l.Lot, Bidder: deposit.Name(l.Bidder), Department: l.Department, Cause: l.Cause, CauseName: l.Cause.Chinese(), Rule: l.Rule, DueOn: l.DueOn, Provisional: l.Provisional,
+		Amount: l.Amount, InterestExpected: l.InterestExpected, InterestPaid: l.InterestPaid, PayeeName: deposit.Name(l.PayeeName), PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank,
 		PayeeBankCode: l.PayeeBankCode, PayeeChange: l.PayeeChange, Channel: l.Channel, Replaces: l.Replaces, Batch: l.BatchID, BatchNumber: l.Batch,
 		Word: l.Word, WordName: bank.PayStatusNames[l.Word], Code: l.Code, Said: l.Said, PaymentSerial: l.BankSerial, Vouched: l.Vouched, State: l.State, StateName: l.State.Chinese(),
 		WaitsFor: waits, WaitsForName: waits.Chinese(), WaitsSince: inShanghaiIf(l.Since), Version: l.Version, MadeAt: inShanghai(l.MadeAt), SentAt: inShanghaiIf(l.SentAt), AskedAt: inShanghaiIf(l.AskedAt)}

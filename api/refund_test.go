@@ -162,7 +162,7 @@ func TestList(t *testing.T) {
 		h.act(clerk, "/v1/refund-lists", body).want(201, "").into(&done)
 		r := done.Refunds[0]
 		if len(done.Refunds) != 2 || done.List.Number != "TF-20260612-01" || done.List.MadeBy != clerk || r.Amount.String() != "800000.00" || r.Cause != refund.Lost ||
-			r.Lot != "LC-1" || r.Bidder != payerName(0) || r.State != refund.Draft || r.WaitsForName != "综合科组批" || r.WaitsSince == nil {
+			r.Lot != "LC-1" || r.Bidder.Full() != payerName(0) || r.State != refund.Draft || r.WaitsForName != "综合科组批" || r.WaitsSince == nil {
 			t.Errorf("stored %+v %+v", done.List, r)
 		}
 		h.act(clerk, "/v1/refund-lists", body).want(200, "").into(&done)

@@ -23,12 +23,12 @@ type Proposal struct {
 	BookingDate   deposit.Day     `json:"booking_date,omitempty"`
 	Serial        string          `json:"bank_serial"`
 	Received      deposit.Fen     `json:"received"`
-	PayerName     string          `json:"payer_name"`
+	PayerName     deposit.Name    `json:"payer_name"`
 	PayerAccount  deposit.Account `json:"payer_account"`
 	PayerBank     string          `json:"payer_bank"`
 	PayerBankCode string          `json:"payer_bank_code"`
 	Lot           string          `json:"lot"`
-	Bidder        string          `json:"bidder"`
+	Bidder        deposit.Name    `json:"bidder"`
 	Department    string          `json:"department"` // who is to list it
 	Cause         refund.Cause    `json:"cause"`
 	CauseName     string          `json:"cause_name"`
@@ -57,7 +57,7 @@ func proposalsOf(all []refund.Proposal) []Proposal {
 func proposalOf(p *refund.Proposal) Proposal {
 	e := &p.Receipt.Entry
 	told := Proposal{Credit: e.ID, Sealed: p.Sealed, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, Serial: e.Serial, Received: e.Amount,
-		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Lot: p.Receipt.Lot.Number, Bidder: p.Receipt.Bid.Bidder,
+		PayerName: deposit.Name(e.PayerName), PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Lot: p.Receipt.Lot.Number, Bidder: deposit.Name(p.Receipt.Bid.Bidder),
 		Department: p.Receipt.Lot.Department, Cause: p.Ground.Cause, CauseName: p.Ground.Cause.Chinese(), Amount: p.Amount, WaitsFor: refund.ForDepartment,
 		WaitsForName: refund.ForDepartment.Chinese(), WaitsSince: inShanghaiIf(p.Ground.At)}
 	if told.Department == "" || p.Sealed {

@@ -147,7 +147,7 @@ func (s *server) moveDisposition(c *gin.Context, seen int64) error {
 type PayeeChange struct {
 	ID             sqldb.ID        `json:"id"`
 	Credit         sqldb.ID        `json:"credit"`
-	PayeeName      string          `json:"payee_name"`
+	PayeeName      deposit.Name    `json:"payee_name"`
 	PayeeAccount   deposit.Account `json:"payee_account"`
 	PayeeBank      string          `json:"payee_bank"`
 	PayeeBankCode  string          `json:"payee_bank_code"`
@@ -165,7 +165,7 @@ type PayeeChange struct {
 }
 
 func changeOf(p *refund.PayeeChange) PayeeChange {
-	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: p.PayeeName, PayeeAccount: deposit.Account(p.PayeeAccount), PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
+	return PayeeChange{ID: p.ID, Credit: p.EntryID, PayeeName: deposit.Name(p.PayeeName), PayeeAccount: deposit.Account(p.PayeeAccount), PayeeBank: p.PayeeBank, PayeeBankCode: p.PayeeBankCode, Evidence: p.Evidence,
 		EvidenceSHA256: p.EvidenceSHA256, MadeBy: p.MadeBy, ReviewedBy: p.ReviewedBy, ApprovedBy: p.ApprovedBy, ConfirmedBy: p.ConfirmedBy, MadeAt: inShanghai(p.MadeAt),
 		EffectiveAt: inShanghaiIf(p.EffectiveAt), State: p.State, StateName: refund.ChangeStates[p.State], Version: p.Version}
 }

@@ -145,6 +145,17 @@ func SightingsOf(ctx context.Context, r sqldb.Reader, id sqldb.ID) ([]Sighting, 
 	return sightings.All(ctx, r, "WHERE entry_id = ? ORDER BY seen_at, source, file_id", id)
 }
 
+// PayersOn are the names of all who stand on an account's day.
+func PayersOn(ctx context.Context, r sqldb.Reader, b Book, day deposit.Day) ([]string, error) {
+	all, err := sqldb.Select(ctx, r, func(e *Entry) []any { return []any{&e.ID, SealedPayer(e)} },
+		"SELECT id, sealed FROM entries WHERE booking_date = ? AND bank = ? AND parent_account = ? ORDER BY id", day, b.Bank, b.ParentAccount)
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].PayerName
+	}
+	return names, err
+}
+
 // OnStatement says which of the entries a complete statement has.
 func OnStatement(ctx context.Context, r sqldb.Reader, ids []sqldb.ID) (map[sqldb.ID]bool, error) {
 	stated := make(map[sqldb.ID]bool, len(ids))

@@ -26,7 +26,7 @@ func compare(l *Ledger, e *CreditView) []Compared {
 	}
 	both := l != nil && e != nil
 	rows := []Compared{
-		{"户名", left.Bidder, right.PayerName, both && left.Bidder != "" && right.PayerName != "" && deposit.NameKey(left.Bidder) != deposit.NameKey(right.PayerName)},
+		{"户名", left.Bidder.String(), right.PayerName.String(), both && left.Bidder != "" && right.PayerName != "" && left.Bidder.Key() != right.PayerName.Key()},
 		{"账号", left.BidderAccount.String(), right.PayerAccount.String(), both && left.BidderAccount != "" && right.PayerAccount != "" && left.BidderAccount != right.PayerAccount},
 		{"子账号", left.SubAccount, right.SubAccount, both && left.SubAccount != right.SubAccount},
 		{"金额", grouped(left.Deposit), grouped(right.Amount), both && left.Deposit != right.Amount},
@@ -99,7 +99,7 @@ type Evidence struct {
 // reliably, the amount is the same for every bidder of a lot, and the rest tips the scales.
 func suggestion(l Ledger, e *CreditView) *Suggestion {
 	s := &Suggestion{Ledger: l, Level: LevelLow, Evidence: []Evidence{
-		{"付款户名就是该投标人", 40, e.PayerName != "" && deposit.NameKey(e.PayerName) == deposit.NameKey(l.Bidder)},
+		{"付款户名就是该投标人", 40, e.PayerName != "" && e.PayerName.Key() == l.Bidder.Key()},
 		{"金额等于该标段保证金", 20, e.Amount == l.Deposit},
 		{"付款账号就是登记的账户", 15, e.PayerAccount != "" && e.PayerAccount == l.BidderAccount},
 		{"该投标的子账号当时有效", 15, within(e.BookedAt, l.LeasedFrom, l.LeasedTo)},

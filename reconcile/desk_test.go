@@ -142,7 +142,7 @@ func verdicts(r *reconcile.Report) map[string]string {
 	for _, f := range r.Findings {
 		key := f.Serial
 		if f.Kind == reconcile.KindBid {
-			key = "bid " + f.Bidder
+			key = "bid " + f.Bidder.Full()
 		}
 		all[strings.TrimSpace(string(f.Kind)+" "+key)] = fmt.Sprint(f.Code, " ", f.Reasons)
 	}

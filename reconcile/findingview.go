@@ -31,7 +31,7 @@ type Ledger struct {
 	Department    string          `json:"department"`
 	Deposit       deposit.Fen     `json:"deposit"`
 	OpeningAt     time.Time       `json:"opening_at"`
-	Bidder        string          `json:"bidder"`
+	Bidder        deposit.Name    `json:"bidder"`
 	BidderAccount deposit.Account `json:"bidder_account"` // masked, as everywhere
 	SubAccount    string          `json:"sub_account"`
 	LeasedFrom    *time.Time      `json:"leased_from,omitempty"`
@@ -122,7 +122,7 @@ func (d *Desk) ledger(ctx context.Context, v *FindingView, lotID, bidID sqldb.ID
 	if err != nil || !known {
 		return nil, err
 	}
-	l := &Ledger{Lot: lot.Number, LotName: lot.Name, Department: lot.Department, Deposit: lot.Deposit, OpeningAt: lot.OpensAt, Bidder: bid.Bidder, BidderAccount: deposit.Account(bid.BidderAccount)}
+	l := &Ledger{Lot: lot.Number, LotName: lot.Name, Department: lot.Department, Deposit: lot.Deposit, OpeningAt: lot.OpensAt, Bidder: deposit.Name(bid.Bidder), BidderAccount: deposit.Account(bid.BidderAccount)}
 	paid, err := countedOf(ctx, d.db, []sqldb.ID{bidID})
 	if err != nil {
 		return nil, err

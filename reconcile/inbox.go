@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"depositd/bank"
@@ -59,7 +60,7 @@ type MessageEntry struct {
 	Direction  bank.Direction `json:"direction"`
 	SubAccount string         `json:"sub_account"`
 	Amount     deposit.Fen    `json:"amount"`
-	Payer      string         `json:"payer_name"`
+	Payer      deposit.Name   `json:"payer_name"`
 }
 
 // MessageDay is an account's day that a file brought.
@@ -118,11 +119,12 @@ func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*M
 	if err != nil {
 		return nil, err
 	}
-	v.Text, v.Cut = maskedText(b.Text(raw), v.Entries), int64(len(raw)) < m.Size
+	v.Cut = int64(len(raw)) < m.Size
+	v.Text, err = d.masked(ctx, v, b.Text(raw))
 	for i := range v.Faults {
-		v.Faults[i].Raw = maskedText(v.Faults[i].Raw, nil)
+		v.Faults[i].Raw = maskedRuns(maskedText(v.Faults[i].Raw, nil))
 	}
-	return v, nil
+	return v, err
 }
 
 func noMessage() error {
@@ -146,6 +148,39 @@ func maskedText(text string, entries []MessageEntry) string {
 	})
 }
 
+// masked is a message's text without what may be somebody's account or a person's name. Of what nobody could read, nobody knows
+// which word is one.
+func (d *Desk) masked(ctx context.Context, v *MessageView, text string) (string, error) {
+	named, err := d.named(ctx, v)
+	if len(named) == 0 || len(v.Faults) == mostFaults { // there may be more of them
+		text = maskedRuns(text)
+	}
+	for _, f := range v.Faults {
+		text = strings.ReplaceAll(text, f.Raw, maskedRuns(f.Raw))
+	}
+	return deposit.MaskNames(maskedText(text, v.Entries), named), err
+}
+
+// named are those whom a message names: of a notice what it tells, of a file whoever is on the accounts and days that it brought.
+func (d *Desk) named(ctx context.Context, v *MessageView) (names []string, err error) {
+	for i := range v.Entries {
+		names = append(names, v.Entries[i].Payer.Full())
+	}
+	for _, s := range v.Statements {
+		payers, err := bank.PayersOn(ctx, d.db, bank.Book{Bank: v.Bank, ParentAccount: s.ParentAccount}, s.Day)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, payers...)
+	}
+	return names, nil
+}
+
+// maskedRuns masks whatever in a text may be a person's name.
+func maskedRuns(text string) string { return hanRuns.ReplaceAllStringFunc(text, deposit.MaskName) }
+
+var hanRuns = regexp.MustCompile(`[\p{Han}·•]+`)
+
 // viewEntries decodes a notice.
 func (d *Desk) viewEntries(ctx context.Context, v *MessageView, b *bank.Bank, raw []byte) error {
 	read, err := b.Reread(raw)
@@ -159,7 +194,7 @@ func (d *Desk) viewEntries(ctx context.Context, v *MessageView, b *bank.Bank, ra
 		if err != nil {
 			return err
 		}
-		one := MessageEntry{Serial: e.Serial, Booked: e.BookedAt, Direction: e.Direction, SubAccount: e.SubAccount, Amount: e.Amount, Payer: e.PayerName}
+		one := MessageEntry{Serial: e.Serial, Booked: e.BookedAt, Direction: e.Direction, SubAccount: e.SubAccount, Amount: e.Amount, Payer: deposit.Name(e.PayerName)}
 		for _, k := range kept {
 			if k.BookingDate == e.BookingDate && k.SerialSeq == e.SerialSeq && k.Direction == e.Direction {
 				one.Credit = k.ID

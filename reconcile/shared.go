@@ -111,7 +111,7 @@ func sharedFinding(tx *sqldb.Tx, lot platform.Lot, same []sharer) (Finding, erro
 	_, _ = key.Write([]byte(tag)) // never fails
 	names := make([]string, 0, mostNamed)
 	for _, s := range same[:min(len(same), mostNamed)] {
-		names = append(names, s.bidder)
+		names = append(names, deposit.MaskName(s.bidder))
 	}
 	detail := fmt.Sprintf("同一付款账户为 %d 个投标人缴纳：%s", len(same), strings.Join(names, "、"))
 	return Finding{Subject: sqldb.ID(key.Sum64()>>1 | 1), Code: SharedPayer, Reasons: string(SharedPayer), Day: deposit.DayOf(lot.OpensAt),

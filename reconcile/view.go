@@ -17,29 +17,29 @@ import (
 
 // FindingRow is a finding with what people need to see beside it.
 type FindingRow struct {
-	ID              sqldb.ID    `json:"id"`
-	Kind            FindingKind `json:"kind"`
-	Code            Code        `json:"code"`
-	Reasons         []Code      `json:"reasons"`
-	Day             deposit.Day `json:"day"`
-	Bank            string      `json:"bank"`
-	ParentAccount   string      `json:"parent_account"`
-	SubAccount      string      `json:"sub_account"`
-	Serial          string      `json:"bank_serial"`
-	BookedAt        *time.Time  `json:"booked_at,omitempty"`
-	Amount          deposit.Fen `json:"amount"`
-	Payer           string      `json:"payer_name"`
-	Credit          sqldb.ID    `json:"credit"` // the entry, where the finding is about one
-	Lot             string      `json:"lot"`
-	Bidder          string      `json:"bidder"`
-	SuggestedLot    string      `json:"suggested_lot"`
-	SuggestedBidder string      `json:"suggested_bidder"`
-	Department      string      `json:"department"`
-	Detail          string      `json:"detail"`
-	State           string      `json:"state"`
-	Version         int64       `json:"version"`
-	FoundAt         time.Time   `json:"found_at"`
-	Owner           string      `json:"owner"` // who has taken it; "" where nobody has
+	ID              sqldb.ID     `json:"id"`
+	Kind            FindingKind  `json:"kind"`
+	Code            Code         `json:"code"`
+	Reasons         []Code       `json:"reasons"`
+	Day             deposit.Day  `json:"day"`
+	Bank            string       `json:"bank"`
+	ParentAccount   string       `json:"parent_account"`
+	SubAccount      string       `json:"sub_account"`
+	Serial          string       `json:"bank_serial"`
+	BookedAt        *time.Time   `json:"booked_at,omitempty"`
+	Amount          deposit.Fen  `json:"amount"`
+	Payer           deposit.Name `json:"payer_name"`
+	Credit          sqldb.ID     `json:"credit"` // the entry, where the finding is about one
+	Lot             string       `json:"lot"`
+	Bidder          deposit.Name `json:"bidder"`
+	SuggestedLot    string       `json:"suggested_lot"`
+	SuggestedBidder deposit.Name `json:"suggested_bidder"`
+	Department      string       `json:"department"`
+	Detail          string       `json:"detail"`
+	State           string       `json:"state"`
+	Version         int64        `json:"version"`
+	FoundAt         time.Time    `json:"found_at"`
+	Owner           string       `json:"owner"` // who has taken it; "" where nobody has
 }
 
 const findingText = "SELECT f.id, f.kind, f.code, f.reasons, f.day, f.bank, f.parent_account, f.amount, f.department, f.sealed, f.state, f.version, f.found_at, f.owner, " +
@@ -72,7 +72,7 @@ func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where,
 	for i, f := range rows {
 		all[i] = f.FindingRow
 		all[i].Reasons = splitCodes(f.reasons)
-		all[i].Credit, all[i].Payer, all[i].Bidder, all[i].SuggestedBidder = f.entry.ID, f.entry.PayerName, f.bid.Bidder, f.suggested.Bidder
+		all[i].Credit, all[i].Payer, all[i].Bidder, all[i].SuggestedBidder = f.entry.ID, deposit.Name(f.entry.PayerName), deposit.Name(f.bid.Bidder), deposit.Name(f.suggested.Bidder)
 		if !f.entry.BookedAt.IsZero() {
 			all[i].BookedAt = &f.entry.BookedAt
 		}
@@ -119,7 +119,7 @@ type CreditView struct {
 	Reversal      bool            `json:"reversal"`
 	ReversalOf    string          `json:"reversal_of"`
 	Amount        deposit.Fen     `json:"amount"`
-	PayerName     string          `json:"payer_name"`
+	PayerName     deposit.Name    `json:"payer_name"`    // a person's masked, and
 	PayerAccount  deposit.Account `json:"payer_account"` // masked; Reveal gives all of it
 	PayerBank     string          `json:"payer_bank"`
 	PayerBankCode string          `json:"payer_bank_code"`
@@ -127,10 +127,10 @@ type CreditView struct {
 	Verdict       Code            `json:"verdict"` // "" while it waits to be judged, and for debits
 	Reasons       []Code          `json:"reasons"`
 	Lot           string          `json:"lot"`
-	Bidder        string          `json:"bidder"`
+	Bidder        deposit.Name    `json:"bidder"`
 	Counted       deposit.Fen     `json:"counted"` // what of it counts towards the deposit
 	SuggestedLot  string          `json:"suggested_lot"`
-	Suggested     string          `json:"suggested_bidder"`
+	Suggested     deposit.Name    `json:"suggested_bidder"`
 	Sightings     []SightingView  `json:"sightings"`
 	Conflicts     []ConflictView  `json:"conflicts"`
 	History       []EventView     `json:"history"`
@@ -170,7 +170,7 @@ func (d *Desk) Credit(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*Cr
 	}
 	v := &CreditView{ID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount, BookingDate: e.BookingDate, BookedAt: e.BookedAt,
 		Serial: e.Serial, SerialSeq: e.SerialSeq, Direction: e.Direction, Reversal: e.Reversal == bank.Reverses, ReversalOf: e.ReversalOf, Amount: e.Amount,
-		PayerName: e.PayerName, PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
+		PayerName: deposit.Name(e.PayerName), PayerAccount: deposit.Account(e.PayerAccount), PayerBank: e.PayerBank, PayerBankCode: e.PayerBankCode, Remark: e.Remark,
 		Reasons: []Code{}, Sightings: []SightingView{}, Conflicts: []ConflictView{}, History: []EventView{}}
 	return v, errors.Join(d.viewVerdict(ctx, eyes, v), d.viewSightings(ctx, v), d.viewHistory(ctx, v))
 }
@@ -214,9 +214,9 @@ func (d *Desk) viewVerdict(ctx context.Context, eyes deposit.Sight, v *CreditVie
 	}
 	meant := bids[m.SuggestedBid]
 	lots, err := platform.LotsByID(ctx, d.db, []sqldb.ID{m.LotID, meant.LotID})
-	v.Lot, v.Bidder = lots[m.LotID].Number, bids[m.BidID].Bidder
+	v.Lot, v.Bidder = lots[m.LotID].Number, deposit.Name(bids[m.BidID].Bidder)
 	if lot := lots[meant.LotID]; !lot.Sealed() && eyes.Reaches(lot.Department) {
-		v.SuggestedLot, v.Suggested = lot.Number, meant.Bidder
+		v.SuggestedLot, v.Suggested = lot.Number, deposit.Name(meant.Bidder)
 	}
 	return err
 }
@@ -237,13 +237,13 @@ func (d *Desk) viewSightings(ctx context.Context, v *CreditView) error {
 	return err
 }
 
-// maskedContent is what a contradiction says, its account masked; "" of one that was too long to be kept whole.
+// maskedContent is what a contradiction says, its account and a person's name masked; "" of one that was too long to be kept whole.
 func maskedContent(content string) string {
 	said := map[string]string{}
 	if json.Unmarshal([]byte(content), &said) != nil {
 		return ""
 	}
-	said["payer_account"] = deposit.MaskAccount(said["payer_account"])
+	said["payer_account"], said["payer_name"] = deposit.MaskAccount(said["payer_account"]), deposit.MaskName(said["payer_name"])
 	text, _ := json.Marshal(said) // texts: never fails
 	return string(text)
 }

@@ -112,6 +112,9 @@ func (o *ChangeOrder) check() error {
 			return deposit.Refuse(deposit.Invalid, text.name+"_malformed", text.name, " 须填写，最多 ", text.most, " 字")
 		}
 	}
+	if deposit.IsMasked(o.PayeeName) || deposit.IsMasked(o.PayeeAccount) {
+		return deposit.Refuse(deposit.Invalid, "payee_masked", payeeMasked)
+	}
 	return nil
 }
 

@@ -41,7 +41,7 @@ type Diagnosis struct {
 	Again    []CorrectedList    `json:"corrected_lists"`
 }
 
-// DiagnosedMessage is what was sent, and all that came back of it, decoded.
+// DiagnosedMessage is what was sent, and all that came back of it, decoded; payees' accounts and persons' names are masked in it.
 type DiagnosedMessage struct {
 	Number  string            `json:"number"`
 	SHA256  string            `json:"sha256"`
@@ -98,10 +98,10 @@ type CorrectedLine struct {
 	Day           deposit.Day     `json:"booking_date"`
 	Serial        string          `json:"bank_serial"`
 	Lot           string          `json:"lot"`
-	Bidder        string          `json:"bidder"`
+	Bidder        deposit.Name    `json:"bidder"`
 	Amount        deposit.Fen     `json:"amount"`
 	Cause         Cause           `json:"cause"`
-	PayeeName     string          `json:"payee_name"`
+	PayeeName     deposit.Name    `json:"payee_name"`
 	PayeeAccount  deposit.Account `json:"payee_account"`
 	PayeeBank     string          `json:"payee_bank"`
 	PayeeBankCode string          `json:"payee_bank_code"`
@@ -191,13 +191,13 @@ func (g *diagnosing) messages(ctx context.Context) error {
 	g.numbers = map[sqldb.ID]string{}
 	for _, m := range sent {
 		g.numbers[m.ID] = messageNumber(g.batch.Number, m.Part)
-		one := DiagnosedMessage{Number: g.numbers[m.ID], SHA256: m.SHA256, MadeAt: deposit.Wall(m.MadeAt), Request: readable(m.Body), Answers: []DiagnosedAnswer{}}
+		one := DiagnosedMessage{Number: g.numbers[m.ID], SHA256: m.SHA256, MadeAt: deposit.Wall(m.MadeAt), Request: g.masked(m.Body), Answers: []DiagnosedAnswer{}}
 		came, err := answers.All(ctx, g.desk.db, "WHERE send_id = ? ORDER BY at, id", m.ID)
 		if err != nil {
 			return err
 		}
 		for _, a := range came {
-			said := DiagnosedAnswer{Kind: a.Kind, At: deposit.Wall(a.At), SHA256: a.SHA256, Text: readable(a.Body)}
+			said := DiagnosedAnswer{Kind: a.Kind, At: deposit.Wall(a.At), SHA256: a.SHA256, Text: g.masked(a.Body)}
 			if _, err := g.bank.ReadPayAnswer(a.Body); err != nil {
 				said.Fault = deposit.AsRefusal(err).Text
 			}
@@ -206,6 +206,15 @@ func (g *diagnosing) messages(ctx context.Context) error {
 		g.out.Messages = append(g.out.Messages, one)
 	}
 	return nil
+}
+
+// masked is a message's text with the payees of the batch as people are shown them.
+func (g *diagnosing) masked(raw []byte) string {
+	var names, accounts []string
+	for i := range g.all {
+		names, accounts = append(names, g.all[i].PayeeName), append(accounts, g.all[i].PayeeAccount)
+	}
+	return deposit.MaskNames(deposit.MaskAccounts(readable(raw), accounts), names)
 }
 
 // readable is a message's text, in whichever of the two charsets it is.
@@ -347,8 +356,8 @@ func (g *diagnosing) again(ctx context.Context) error {
 }
 
 func correctedLine(l *Line, receipt *reconcile.Receipt) CorrectedLine {
-	c := CorrectedLine{Credit: l.EntryID, Bank: l.Bank, Day: receipt.Entry.BookingDate, Serial: receipt.Entry.Serial, Lot: receipt.Lot.Number, Bidder: receipt.Bid.Bidder, Amount: l.Amount,
-		Cause: l.Cause, PayeeName: l.PayeeName, PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
+	c := CorrectedLine{Credit: l.EntryID, Bank: l.Bank, Day: receipt.Entry.BookingDate, Serial: receipt.Entry.Serial, Lot: receipt.Lot.Number, Bidder: deposit.Name(receipt.Bid.Bidder), Amount: l.Amount,
+		Cause: l.Cause, PayeeName: deposit.Name(l.PayeeName), PayeeAccount: deposit.Account(l.PayeeAccount), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode, Replaces: l.Serial}
 	if l.State == Returned || aboutPayee(l) {
 		c.Correct = "请与投标人核对收款户名、账号、开户行与联行号；与付款账户不同的，先办理收款账户变更审批，再按新账户提交"
 	}

@@ -65,6 +65,9 @@ func TestDiagnosis(t *testing.T) {
 			if c.messages > 0 && (!strings.Contains(d.Messages[0].Request, l.Serial) || !strings.Contains(d.Messages[0].Request, bidder(0).Name) || len(d.Messages[0].Answers) != c.answers) {
 				t.Errorf("the message is %+v", d.Messages[0])
 			}
+			if c.messages > 0 && (strings.Contains(d.Messages[0].Request, bidder(0).Account) || !strings.Contains(d.Messages[0].Request, deposit.MaskAccount(bidder(0).Account))) {
+				t.Errorf("a whole account, or none, in %s", d.Messages[0].Request)
+			}
 			if again := len(d.Again) == 1; again != (c.state == refund.Failed) {
 				t.Errorf("to submit again: %+v", d.Again)
 			}
@@ -89,8 +92,8 @@ func TestCorrectedList(t *testing.T) {
 		if l.Correct == "" || l.Lot != lot || l.Bidder == "" {
 			t.Errorf("%+v", l)
 		}
-		list.Lines = append(list.Lines, refund.Order{Row: i + 1, Bank: l.Bank, Day: l.Day, Serial: l.Serial, Lot: l.Lot, Bidder: l.Bidder, Amount: l.Amount, Cause: l.Cause,
-			PayeeName: l.PayeeName, PayeeAccount: l.PayeeAccount.Full(), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode})
+		list.Lines = append(list.Lines, refund.Order{Row: i + 1, Bank: l.Bank, Day: l.Day, Serial: l.Serial, Lot: l.Lot, Bidder: l.Bidder.Full(), Amount: l.Amount, Cause: l.Cause,
+			PayeeName: l.PayeeName.Full(), PayeeAccount: l.PayeeAccount.Full(), PayeeBank: l.PayeeBank, PayeeBankCode: l.PayeeBankCode})
 	}
 	s, err := h.refund.Submit(ctx, "甲", list)
 	if h.must(err); len(s.Faults) > 0 || len(s.Lines) != d.Unpaid {

@@ -177,7 +177,7 @@ func (x *examination) own(c *complaint, o *Order, r *reconcile.Receipt) {
 	if o.Lot != "" && o.Lot != r.Lot.Number {
 		c.add("lot", "lot_differs", "标段与入账不符，请核对标段编号和流水号")
 	}
-	if o.Bidder != "" && deposit.NameKey(o.Bidder) != r.Bid.BidderKey && r.Bid.ID != 0 {
+	if o.Bidder != "" && deposit.NameKey(o.Bidder) != r.Bid.BidderKey && o.Bidder != deposit.MaskName(r.Bid.Bidder) && r.Bid.ID != 0 {
 		c.add("bidder", "bidder_differs", "投标人与入账所属投标不符")
 	}
 }
@@ -220,13 +220,35 @@ func accountMeant(ordered, payer string) string {
 	return ordered
 }
 
+// nameMeant is the name that an order gives to the account that it means. A person's as people are shown it, masked, means the
+// payer's or that of a confirmed change to this account – if it can mean one alone; else it stays as it is, and nobody's.
+func nameMeant(ordered, account string, payer *bank.Entry, changed []PayeeChange) string {
+	if ordered = orElse(ordered, payer.PayerName); !deposit.IsMasked(ordered) {
+		return ordered
+	}
+	var meant []string
+	means := func(name, whose string) {
+		if whose == account && deposit.MaskName(name) == ordered && !slices.Contains(meant, name) {
+			meant = append(meant, name)
+		}
+	}
+	means(payer.PayerName, payer.PayerAccount)
+	for _, c := range changed {
+		means(c.PayeeName, c.PayeeAccount)
+	}
+	if len(meant) != 1 {
+		return ordered
+	}
+	return meant[0]
+}
+
 // draft is the line as it would be stored.
 func (x *examination) draft(o *Order, r *reconcile.Receipt, g Ground) Line {
 	e := &r.Entry
-	id := x.newID()
+	id, account := x.newID(), accountMeant(o.PayeeAccount, e.PayerAccount)
 	l := Line{ID: id, Serial: bank.PaySerial(id), EntryID: e.ID, Bank: e.Bank, ParentAccount: e.ParentAccount, SubAccount: e.SubAccount,
 		LotID: r.Lot.ID, BidID: r.Bid.ID, Department: x.list.Department, Cause: g.Cause, Amount: o.Amount, Channel: ByBank,
-		PayeeName: orElse(o.PayeeName, e.PayerName), PayeeAccount: accountMeant(o.PayeeAccount, e.PayerAccount),
+		PayeeName: nameMeant(o.PayeeName, account, e, x.changes[e.ID]), PayeeAccount: account,
 		PayeeBank: orElse(o.PayeeBank, e.PayerBank), PayeeBankCode: orElse(o.PayeeBankCode, e.PayerBankCode),
 		State: Draft, Version: 1, MadeAt: x.now}
 	if l.Amount == 0 {
@@ -284,7 +306,10 @@ func (x *examination) payee(c *complaint, r *reconcile.Receipt, l *Line) {
 	e := &r.Entry
 	if l.PayeeName != e.PayerName || l.PayeeAccount != e.PayerAccount {
 		change, approved := confirmed(x.changes[e.ID], l)
-		if !approved {
+		switch {
+		case deposit.IsMasked(l.PayeeName), deposit.IsMasked(l.PayeeAccount):
+			c.add("payee_name", "payee_masked", payeeMasked)
+		case !approved:
 			c.add("payee_account", "payee_differs", "收款户名或账号与付款账户不一致（须逐字相同）；确有变更的，请先办理收款账户变更审批")
 		}
 		l.PayeeChange = change
@@ -303,6 +328,9 @@ func (x *examination) payee(c *complaint, r *reconcile.Receipt, l *Line) {
 		c.add(f.Field, f.Code, f.Text)
 	}
 }
+
+// payeeMasked says that what was copied from a page is not what the bank can pay to.
+const payeeMasked = "收款户名或账号含有 *，是脱敏后的显示，请填写完整内容（“查看完整账号”可以看到）；原路退回的留空即可"
 
 // free: nothing keeps the money here. What was paid by hand is entered whatever stands against it.
 func (x *examination) free(c *complaint, r *reconcile.Receipt) {

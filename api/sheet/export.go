@@ -62,6 +62,9 @@ func (x *Export) Add(values ...any) {
 			cells[i] = excelize.Cell{StyleID: x.money, Value: yuan(fen)}
 			continue
 		}
+		if name, ok := v.(deposit.Name); ok {
+			v = name.String()
+		}
 		cells[i] = excelize.Cell{StyleID: x.text, Value: v}
 	}
 	x.write(cells)

@@ -200,7 +200,7 @@ func (d *demoPaid) write(w io.Writer) {
 		if l.State == refund.Returned {
 			result += "，待核对账户后重新提交"
 		}
-		t.add(l.PayeeName, l.Amount.Grouped(), result, l.Said)
+		t.add(deposit.MaskName(l.PayeeName), l.Amount.Grouped(), result, l.Said)
 	}
 	t.write(&text, "  ", 1)
 	fmt.Fprintf(&text, "\n  已付款 %d 笔，其中 %d 笔已由对账单借方流水证明；失败 %d 笔（已重新提交并付清），退汇 %d 笔\n",

@@ -257,7 +257,7 @@ func (p *player) check() error {
 	var missed []string
 	for _, want := range p.wants {
 		found := slices.ContainsFunc(p.report.Findings, func(f reconcile.FindingRow) bool {
-			return f.Code == want.code && (want.serial != "" && f.Serial == want.serial || want.serial == "" && f.Lot == want.lot && f.Bidder == want.bidder)
+			return f.Code == want.code && (want.serial != "" && f.Serial == want.serial || want.serial == "" && f.Lot == want.lot && f.Bidder.Full() == want.bidder)
 		})
 		if !found {
 			missed = append(missed, string(want.code)+" "+want.serial+want.lot)

@@ -209,9 +209,9 @@ func amountText(fen deposit.Fen) string {
 
 func whose(f reconcile.FindingRow) string {
 	if f.Payer != "" {
-		return f.Payer
+		return f.Payer.String()
 	}
-	return f.Bidder
+	return f.Bidder.String()
 }
 
 // remarks is what stands under a finding: which booking it is about, its further reasons, whose number was credited, which
@@ -226,16 +226,16 @@ func remarks(f reconcile.FindingRow) string {
 	switch variant := slices.Contains(f.Reasons, reconcile.NameVariant); {
 	case f.Payer == "" || f.Bidder == "" || f.Bidder == f.Payer:
 	case variant:
-		parts = append(parts, "投标人登记为 "+f.Bidder)
+		parts = append(parts, "投标人登记为 "+f.Bidder.String())
 	default:
-		parts = append(parts, "子账号属于 "+f.Bidder)
+		parts = append(parts, "子账号属于 "+f.Bidder.String())
 	}
 	switch f.SuggestedBidder {
 	case "":
 	case f.Payer:
 		parts = append(parts, "疑为标段 "+f.SuggestedLot+" 的保证金")
 	default:
-		parts = append(parts, "疑为标段 "+f.SuggestedLot+" 的 "+f.SuggestedBidder)
+		parts = append(parts, "疑为标段 "+f.SuggestedLot+" 的 "+f.SuggestedBidder.String())
 	}
 	if f.Detail != "" {
 		parts = append(parts, strings.TrimSuffix(f.Detail, "；"))

@@ -60,7 +60,7 @@ func (s *stage) credits() map[tender]deposit.Fen {
 				continue
 			}
 			v, known := s.credit(&e.Entry)
-			counted[tender{v.Lot, v.Bidder}] += v.Counted // nothing of what is sealed
+			counted[tender{v.Lot, v.Bidder.Full()}] += v.Counted // nothing of what is sealed
 			if v.Verdict == reconcile.Matched && len(v.Reasons) == 0 && len(v.History) == 0 {
 				if plain++; plain > mostPlain {
 					continue
@@ -111,10 +111,10 @@ func creditLine(serial string, v *reconcile.CreditView, known bool) string {
 		}
 	}
 	if v.Lot != "" {
-		parts = append(parts, v.Lot+" "+v.Bidder, "counts "+v.Counted.String())
+		parts = append(parts, v.Lot+" "+v.Bidder.Full(), "counts "+v.Counted.String())
 	}
 	if v.Suggested != "" {
-		parts = append(parts, "meant for "+v.SuggestedLot+" "+v.Suggested)
+		parts = append(parts, "meant for "+v.SuggestedLot+" "+v.Suggested.Full())
 	}
 	for _, c := range v.Conflicts {
 		parts = append(parts, "contradicted in "+c.Fields)
@@ -145,7 +145,7 @@ func (s *stage) tellBids(counted map[tender]deposit.Fen) {
 	s.ask("/v1/findings?limit=200&code="+string(reconcile.Unpaid), &page)
 	unpaid := map[tender]string{}
 	for _, f := range page.Findings {
-		unpaid[tender{f.Lot, f.Bidder}] = f.State
+		unpaid[tender{f.Lot, f.Bidder.Full()}] = f.State
 	}
 	s.said.WriteString("bids\n")
 	paid := 0
