@@ -24,7 +24,7 @@ var callers = []struct {
 	name string
 	role Role // "": a person without a role, or nobody
 }{{"nobody", ""}, {"no-role", ""}, {"maker", people.FinanceMaker}, {"checker", people.FinanceChecker}, {"leader", people.Leader}, {"department", people.Department},
-	{"auditor", people.Auditor}, {"it", people.ITOperator}, {"system", people.SystemAdmin}, {"security", people.SecurityAdmin}, {"audit", people.AuditAdmin},
+	{"auditor", people.Auditor}, {"it", people.ITOperator}, {"head", people.Head}, {"system", people.SystemAdmin}, {"security", people.SecurityAdmin}, {"audit", people.AuditAdmin},
 	{"platform", people.Platform}, {"statements", people.Statements}}
 
 // stands lets a request come from one of the callers.

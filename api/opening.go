@@ -33,7 +33,7 @@ func (s *server) postOpening(c *gin.Context) error {
 		return err
 	}
 	return s.agreed(c, func() (platform.Agreement, error) {
-		return s.Platform.SayOpened(c.Request.Context(), by, number, reason)
+		return s.Platform.SayOpened(c.Request.Context(), platform.Word{By: by, Eyes: s.sight(c), Lot: number, Reason: reason})
 	})
 }
 
@@ -49,7 +49,7 @@ func (s *server) postEarlierOpening(c *gin.Context) error {
 		return err
 	}
 	return s.agreed(c, func() (platform.Agreement, error) {
-		return s.Platform.AgreeEarlier(c.Request.Context(), by, number, at, reason)
+		return s.Platform.AgreeEarlier(c.Request.Context(), platform.Word{By: by, Eyes: s.sight(c), Lot: number, Reason: reason}, at)
 	})
 }
 

@@ -137,6 +137,11 @@ func (s *server) menuOf(who Caller) (items []menuItem) {
 	return items
 }
 
+// Offers says whether the visitor may open an item of the menu, for links to what lies under it.
+func (v view) Offers(path string) bool {
+	return slices.ContainsFunc(v.Items, func(item menuItem) bool { return item.Path == path })
+}
+
 // trail is the way to a page: the menu's item first, unless that is the page itself.
 func trail(v view) []crumb {
 	for _, item := range menu {
@@ -211,9 +216,9 @@ func (s *server) pageRoutes(readers []Role) []Route {
 		s.bookPages(readers),
 		s.incidentPages(append(slices.Clone(readers), people.ITOperator)),
 		[]Route{
-			{"GET", "/numbers", poolWatchers(), s.pageNumbers, "", 0, awhile},
-			{"GET", "/messages", wholeCentre, s.pageMessages, "", 0, shortly},
-			{"GET", "/messages/:id", wholeCentre, s.pageMessage, "", 0, shortly},
+			{"GET", "/numbers", append(slices.Clone(readers), people.ITOperator), s.pageNumbers, "", 0, awhile},
+			{"GET", "/messages", fileReaders(), s.pageMessages, "", 0, shortly},
+			{"GET", "/messages/:id", fileReaders(), s.pageMessage, "", 0, shortly},
 			{"GET", "/audit", auditors(), s.pageAudit, "", 0, awhile},
 			{"GET", "/audit.xlsx", auditors(), s.exportAudit, "", 0, awhile},
 		},
@@ -227,7 +232,7 @@ func (s *server) findingPages(readers []Role) []Route {
 		{"GET", "/findings", readers, s.pageFindings, "", 0, shortly},
 		{"GET", "/findings.xlsx", readers, s.exportFindings, "", 0, awhile},
 		{"POST", "/findings/:id", hands, s.actOnFinding, formType, maxForm, shortly},
-		{"GET", "/findings/bulk", readers, s.previewBulk, "", 0, shortly},
+		{"GET", "/findings/bulk", hands, s.previewBulk, "", 0, shortly},
 		{"POST", "/findings/bulk", hands, s.actInBulk, formType, maxForm, awhile},
 		{"POST", "/findings/choose", hands, s.chooseBulk, formType, maxForm, shortly},
 	}

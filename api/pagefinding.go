@@ -26,6 +26,7 @@ type findingQueue struct {
 	Next    string
 	Banks   []bankChoice
 	Offices []string
+	Hands   bool // the visitor works on findings
 	Open    *findingDrawer
 }
 
@@ -53,6 +54,8 @@ type findingDrawer struct {
 	Acts    []findingChoice
 	Offices []string
 	Done    string // what was just done
+	Hands   bool   // the visitor works on findings, and
+	Files   bool   // sees what banks have sent
 }
 
 type findingChoice struct{ Act, Name, Key string }
@@ -74,7 +77,7 @@ func (s *server) pageFindings(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	b := findingQueue{Query: c.Request.URL.Query(), Asked: q, Age: c.Query("age"), Ages: reconcile.Ages[:], Mine: s.caller(c).Name}
+	b := findingQueue{Query: c.Request.URL.Query(), Asked: q, Age: c.Query("age"), Ages: reconcile.Ages[:], Mine: s.caller(c).Name, Hands: s.caller(c).Has(handsOn()...)}
 	if open != 0 {
 		if b.Open, err = s.drawer(c, open, b.Query); err != nil {
 			return err
@@ -146,7 +149,11 @@ func (s *server) drawer(c *gin.Context, id sqldb.ID, query url.Values) (*finding
 	if err != nil {
 		return nil, err
 	}
-	d := &findingDrawer{FindingView: v, Query: query, Acts: choicesOf(v)}
+	d, who := &findingDrawer{FindingView: v, Query: query}, s.caller(c)
+	d.Files = who.Has(fileReaders()...)
+	if d.Hands = who.Has(handsOn()...); d.Hands {
+		d.Acts = choicesOf(v)
+	}
 	d.Offices, err = s.offices(c.Request.Context())
 	return d, err
 }

@@ -22,6 +22,7 @@ type home struct {
 	Ages     [len(reconcile.Ages)]int64
 	Heard    []heard
 	Due      []due
+	Watches  bool // the visitor sees how full the pools are
 	Pools    []poolCard
 	Charts   []chart
 
@@ -91,8 +92,10 @@ func (s *server) pageHome(c *gin.Context) error {
 	if h.Due, err = s.dueSoon(ctx, s.sight(c)); err != nil {
 		return err
 	}
-	if h.Pools, err = s.poolCards(ctx); err != nil {
-		return err
+	if h.Watches = s.caller(c).Has(poolWatchers()...); h.Watches {
+		if h.Pools, err = s.poolCards(ctx); err != nil {
+			return err
+		}
 	}
 	if h.Incidents, err = s.openIncidents(c); err != nil {
 		return err

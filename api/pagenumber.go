@@ -11,6 +11,8 @@ import (
 
 // numberPage is the pools, and what is known of the number that was asked about.
 type numberPage struct {
+	Watches   bool // the visitor sees how full the pools are, and
+	Reads     bool // whose number one is
 	Pools     []poolCard
 	Banks     []bankChoice
 	Number    string
@@ -19,7 +21,7 @@ type numberPage struct {
 	Refusal   string // why there is none
 }
 
-// pageNumbers shows the pools; with a number, why it cannot be credited – the bank is asked, so that it takes as long as the bank does.
+// pageNumbers shows the pools to who watches them; with a number, to who reads what is leased, why it cannot be credited – the bank is asked, so that it takes as long as the bank does.
 func (s *server) pageNumbers(c *gin.Context) error {
 	if err := onlyParameters(c, "number", "bank"); err != nil {
 		return err
@@ -27,10 +29,16 @@ func (s *server) pageNumbers(c *gin.Context) error {
 	ctx := c.Request.Context()
 	p := numberPage{Banks: s.bankChoices(), Number: strings.TrimSpace(c.Query("number")), Bank: c.Query("bank")}
 	var err error
-	if p.Pools, err = s.poolCards(ctx); err != nil {
-		return err
+	if p.Watches = s.caller(c).Has(poolWatchers()...); p.Watches {
+		if p.Pools, err = s.poolCards(ctx); err != nil {
+			return err
+		}
 	}
-	if p.Number != "" {
+	p.Reads = s.caller(c).Has(readers...)
+	switch {
+	case p.Number != "" && !p.Reads:
+		return roleMissing(readers)
+	case p.Number != "":
 		p.Diagnosis, err = s.Keeper.Diagnose(ctx, s.sight(c), p.Bank, p.Number)
 		switch {
 		case deposit.IsKind(err, deposit.NotFound), deposit.IsKind(err, deposit.Invalid):

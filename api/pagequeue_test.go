@@ -2,11 +2,13 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"depositd/platform/people"
 	"depositd/reconcile"
 )
 
@@ -83,4 +85,52 @@ func TestBulkUndo(t *testing.T) {
 			t.Errorf("the trail is %s", got)
 		}
 	})
+}
+
+// A page offers what its visitor may do and see, and nothing besides: who watches does not act, and raw messages and pools are for
+// few (safety page §7.3).
+func TestPagesOfferTheRolesOwn(t *testing.T) {
+	h := local(t)
+	h.misremitted()
+	h.strangers(2)
+	var page FindingPage
+	h.get("/v1/findings?code=UNKNOWN_SUB_ACCOUNT").want(200, "").into(&page)
+	f := page.Findings[0]
+	at := func(role Role, target string) string {
+		request := httptest.NewRequest("GET", target, nil)
+		request.Header.Set("Accept", "text/html")
+		h.stands(request, string(role), role)
+		return h.play(request).shows(200).Body.String()
+	}
+	for _, c := range []struct {
+		role                      Role
+		acts, files, pools, reads bool
+	}{
+		{people.FinanceMaker, true, true, true, true}, {people.FinanceChecker, true, true, false, true}, {people.Leader, false, false, false, true},
+		{people.Auditor, false, true, true, true}, {people.Department, true, false, false, true}, {people.ITOperator, false, false, true, false},
+	} {
+		numbers := at(c.role, "/numbers")
+		if strings.Contains(numbers, "<h2>号池") != c.pools || strings.Contains(numbers, "子账号诊断") != c.reads {
+			t.Errorf("%s: the page of numbers is another's", c.role)
+		}
+		if !c.reads {
+			continue
+		}
+		if home := at(c.role, "/"); strings.Contains(home, `id="pools"`) != c.pools || strings.Contains(home, `href="/messages`) != c.files {
+			t.Errorf("%s: the overview is another's", c.role)
+		}
+		if queue := at(c.role, "/findings"); strings.Contains(queue, "批量处理…") != c.acts {
+			t.Errorf("%s: the queue is another's", c.role)
+		}
+		if c.role == people.Department { // the money is no lot's
+			continue
+		}
+		drawer := at(c.role, "/findings?open="+f.ID.String())
+		if strings.Contains(drawer, `value="explain"`) != c.acts || strings.Contains(drawer, `value="comment"`) != c.acts || strings.Contains(drawer, `<a href="/messages/`) != c.files {
+			t.Errorf("%s: the drawer is another's", c.role)
+		}
+		if credit := at(c.role, "/credits/"+f.Credit.String()); strings.Contains(credit, `<a href="/messages/`) != c.files {
+			t.Errorf("%s: the credit is another's", c.role)
+		}
+	}
 }

@@ -31,13 +31,17 @@ type things map[string]string
 
 // nowhere is a thing of each kind that does not exist.
 var nowhere = things{"credit": "7zzzzzzzzzzzz", "finding": "7zzzzzzzzzzzz", "list": "7zzzzzzzzzzzz", "line": "7zzzzzzzzzzzz", "batch": "7zzzzzzzzzzzz", "disposition": "7zzzzzzzzzzzz",
-	"change": "7zzzzzzzzzzzz", "number": lineParent + "-999999", "serial": "260612000099999"}
+	"change": "7zzzzzzzzzzzz", "number": lineParent + "-999999", "serial": "260612000099999", "short": "260612000099998", "lot": "nowhere", "message": "7zzzzzzzzzzzz"}
 
 // sightRows are the questions: what is written in <> is the thing's.
 var sightRows = []struct{ method, target, body string }{
 	{"GET", "/v1/credits/<credit>", ""},
 	{"GET", "/v1/sub-accounts/<number>/diagnosis", ""},
+	{"GET", "/v1/messages/<message>", ""},
+	{"GET", "/v1/findings?search=<short>", ""},
+	{"GET", "/v1/findings/<finding>", ""},
 	{"POST", "/v1/findings/<finding>/moves", `{"act":"explain","note":"x"}`},
+	{"POST", "/v1/findings/<finding>/work", `{"act":"comment","note":"x"}`},
 	{"GET", "/v1/refund-lists/<list>", ""},
 	{"GET", "/v1/refunds/<line>", ""},
 	{"GET", "/v1/refund-batches/<batch>", ""},
@@ -50,6 +54,12 @@ var sightRows = []struct{ method, target, body string }{
 	{"POST", "/v1/payee-changes/<change>/moves", `{"act":"refuse","note":"x"}`},
 	{"GET", "/v1/refund-dispositions?credit=<credit>", ""},
 	{"GET", "/v1/payee-changes?credit=<credit>", ""},
+	{"GET", "/v1/refunds?credit=<credit>", ""},
+	{"POST", "/v1/credits/<credit>/reveal", `{"reason":"x"}`},
+	{"POST", "/v1/refunds/<line>/reveal", `{"reason":"x"}`},
+	{"POST", "/v1/payee-changes/<change>/reveal", `{"reason":"x"}`},
+	{"POST", "/v1/lots/<lot>/opening", `{"reason":"x"}`},
+	{"POST", "/v1/lots/<lot>/earlier-opening", `{"opening_at":"2026-06-19T09:00:00+08:00","reason":"x"}`},
 }
 
 // worked makes a lot of each column with a deposit that fits and one that is short, and, once it is opened, what came of them.
@@ -78,7 +88,7 @@ func (h *house) worked() (all []things) {
 		h.t.Fatal(err)
 	}
 	for i, l := range sightLots {
-		t := things{"number": fmt.Sprintf("%s-%06d", lineParent, 10*i), "serial": creditSerial(10 * i), "credit": h.key("SELECT id FROM entries WHERE serial = ?", creditSerial(10*i)),
+		t := things{"lot": l.number, "message": h.key("SELECT MAX(id) FROM messages"), "short": creditSerial(10*i + 1), "number": fmt.Sprintf("%s-%06d", lineParent, 10*i), "serial": creditSerial(10 * i), "credit": h.key("SELECT id FROM entries WHERE serial = ?", creditSerial(10*i)),
 			"finding": h.key("SELECT COALESCE(MAX(f.id), 0) FROM findings AS f JOIN entries AS e ON e.id = f.subject WHERE e.serial = ?", creditSerial(10*i+1))}
 		if l.opened {
 			h.refunding(t, i, l.department)

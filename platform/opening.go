@@ -72,18 +72,35 @@ func wordsOn(ctx context.Context, r sqldb.Reader, lot Lot, kind wordKind, opensA
 	return openingWords.All(ctx, r, "WHERE lot_id = ? AND kind = ? AND opens_at = ? ORDER BY step", lot.ID, kind, sqldb.At(opensAt))
 }
 
+// Word is what a person says of a lot's opening, and why.
+type Word struct {
+	By     string
+	Eyes   deposit.Sight // a department opens its own lots
+	Lot    string        // its number
+	Reason string        // 1–400 characters
+}
+
+// lot is the lot that the word is on: another department's is, to who may say nothing of it, not there.
+func (w Word) lot(ctx context.Context, tx *sqldb.Tx) (Lot, error) {
+	lot, err := LotByNumber(ctx, tx, w.Lot)
+	if err == nil && !w.Eyes.Reaches(lot.Department) {
+		err = unknownLot()
+	}
+	return lot, err
+}
+
 // AgreeEarlier is a person's consent that a lot's opening becomes earlier, as the platform wishes it. With the second
 // person's it does, at least 24 hours ahead. NotFound "lot_unknown", "earlier_unasked"; Denied "same_person"; Conflict
 // "notice_short", "state_forbids".
-func (d *Desk) AgreeEarlier(ctx context.Context, by, number string, opensAt time.Time, reason string) (a Agreement, err error) {
-	if err := requireText("reason", &reason, 400); err != nil {
+func (d *Desk) AgreeEarlier(ctx context.Context, w Word, opensAt time.Time) (a Agreement, err error) {
+	if err := requireText("reason", &w.Reason, 400); err != nil {
 		return a, err
 	}
 	if err := requireTime("opening_at", &opensAt); err != nil {
 		return a, err
 	}
-	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
-		lot, err := LotByNumber(ctx, tx, number)
+	err = d.write(ctx, w.By, func(tx *sqldb.Tx) error {
+		lot, err := w.lot(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -99,7 +116,7 @@ func (d *Desk) AgreeEarlier(ctx context.Context, by, number string, opensAt time
 		if err := inNotice(tx, opensAt); err != nil {
 			return err
 		}
-		if a, err = say(ctx, tx, lot, openingWord{Kind: saidEarlier, OpensAt: opensAt, Reason: reason}, said[1:]); err != nil || !a.Done {
+		if a, err = say(ctx, tx, lot, openingWord{Kind: saidEarlier, OpensAt: opensAt, Reason: w.Reason}, said[1:]); err != nil || !a.Done {
 			return err
 		}
 		earlier := lot
@@ -114,16 +131,16 @@ func (d *Desk) AgreeEarlier(ctx context.Context, by, number string, opensAt time
 
 // SayOpened is a person's word that a lot was opened, for when the platform cannot say so. With the second person's the lot
 // is open. NotFound "lot_unknown"; Denied "same_person"; Conflict "opening_early" before its hour, "state_forbids".
-func (d *Desk) SayOpened(ctx context.Context, by, number, reason string) (a Agreement, err error) {
-	if err := requireText("reason", &reason, 400); err != nil {
+func (d *Desk) SayOpened(ctx context.Context, w Word) (a Agreement, err error) {
+	if err := requireText("reason", &w.Reason, 400); err != nil {
 		return a, err
 	}
-	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
-		lot, err := LotByNumber(ctx, tx, number)
+	err = d.write(ctx, w.By, func(tx *sqldb.Tx) error {
+		lot, err := w.lot(ctx, tx)
 		if err != nil {
 			return err
 		}
-		opening := EventOrder{Number: "KB-" + lot.ID.String() + "-" + lot.OpensAt.Format("20060102150405"), Kind: EventOpened, Lot: number, HappenedAt: tx.Now}
+		opening := EventOrder{Number: "KB-" + lot.ID.String() + "-" + lot.OpensAt.Format("20060102150405"), Kind: EventOpened, Lot: w.Lot, HappenedAt: tx.Now}
 		if _, err := lot.after(opening, tx.Now); err != nil {
 			return err
 		}
@@ -131,14 +148,14 @@ func (d *Desk) SayOpened(ctx context.Context, by, number, reason string) (a Agre
 		if err != nil {
 			return err
 		}
-		if a, err = say(ctx, tx, lot, openingWord{Kind: saidOpened, OpensAt: lot.OpensAt, Reason: reason}, said); err != nil || !a.Done {
+		if a, err = say(ctx, tx, lot, openingWord{Kind: saidOpened, OpensAt: lot.OpensAt, Reason: w.Reason}, said); err != nil || !a.Done {
 			return err
 		}
-		opening.Note = fmt.Sprint(a.Persons[0], "、", a.Persons[1], " 两人确认：", reason)
+		opening.Note = fmt.Sprint(a.Persons[0], "、", a.Persons[1], " 两人确认：", w.Reason)
 		if _, err := recordEvents(ctx, tx, "", []EventOrder{opening}, tx.Now); err != nil {
 			return err
 		}
-		a.Lot, err = LotByNumber(ctx, tx, number)
+		a.Lot, err = LotByNumber(ctx, tx, w.Lot)
 		return err
 	})
 	return a, err

@@ -20,7 +20,7 @@ import (
 // Inbox lists what banks have sent, for eyes that reach everything; sealed says that notices are left out.
 func (d *Desk) Inbox(ctx context.Context, eyes deposit.Sight, q bank.InboxQuery) (page []bank.InboxRow, next string, sealed bool, err error) {
 	if !eyes.Everything() {
-		return nil, "", false, deposit.Refuse(deposit.Denied, "sight_too_short", "银行报文涉及全部科室，只有综合科、领导和审计可以查看")
+		return nil, "", false, deposit.Refuse(deposit.Denied, "sight_too_short", "银行报文涉及全部科室，只有综合科和审计可以查看")
 	}
 	since, err := platform.SealedSince(ctx, d.db)
 	if err != nil {
@@ -82,7 +82,7 @@ const (
 // Message shows one message; NotFound "message_unknown" where there is none, or it may tell of a lot that is not opened yet.
 func (d *Desk) Message(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*MessageView, error) {
 	if !eyes.Everything() {
-		return nil, deposit.Refuse(deposit.Denied, "sight_too_short", "银行报文涉及全部科室，只有综合科、领导和审计可以查看")
+		return nil, deposit.Refuse(deposit.Denied, "sight_too_short", "银行报文涉及全部科室，只有综合科和审计可以查看")
 	}
 	m, err := bank.InboxRowByID(ctx, d.db, id)
 	if errors.Is(err, sqldb.ErrNone) {

@@ -9,6 +9,7 @@ import (
 
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
+	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
 
@@ -103,7 +104,7 @@ func TestSharedNumberIsJudgedAgain(t *testing.T) {
 			HappenedAt: *h.now, OpensAt: wall("2026-06-12 14:00:00")})
 		h.must(err)
 		for _, by := range []string{"张科长", "李主任"} {
-			_, err := h.platform.AgreeEarlier(context.Background(), by, "S", wall("2026-06-12 14:00:00"), "平台函件")
+			_, err := h.platform.AgreeEarlier(context.Background(), platform.Word{By: by, Eyes: deposit.SightOfAll(), Lot: "S", Reason: "平台函件"}, wall("2026-06-12 14:00:00"))
 			h.must(err)
 		}
 		_, err = h.reconcile.JudgeAll(context.Background())

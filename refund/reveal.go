@@ -3,9 +3,9 @@ package refund
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"depositd/migrations/sqldb"
-	"depositd/platform"
 	"depositd/platform/deposit"
 	"depositd/reconcile"
 )
@@ -14,8 +14,9 @@ import (
 // trail who read it and why. NotFound "refund_unknown"; Denied "reveals_spent".
 func (d *Desk) RevealPayee(ctx context.Context, r reconcile.Revealing) (reconcile.Whole, error) {
 	return r.Show(ctx, d.db, "refunds", func(tx *sqldb.Tx) (w reconcile.Whole, entry sqldb.ID, err error) {
-		open, args := platform.LotSeen("refunds.lot_id", r.Eyes)
-		l, err := lines.One(ctx, tx, "WHERE id = ? AND (lot_id = 0 OR "+open+")", append([]any{r.ID}, args...)...)
+		seen, args := lineSeen(r.Eyes)
+		open, more := lineOpen()
+		l, err := lines.One(ctx, tx, "WHERE id = ? AND "+seen+" AND "+open, slices.Concat([]any{r.ID}, args, more)...)
 		if errors.Is(err, sqldb.ErrNone) {
 			err = unknownRefund()
 		}
