@@ -26,7 +26,7 @@ func (h *house) trail(query string) (all []AuditEvent, sealed bool) {
 	h.t.Helper()
 	for cursor := ""; ; {
 		var p AuditPage
-		h.page(auditAdmin, "GET", "/v1/events?limit=7&"+query+"&cursor="+cursor, nil, "Accept", jsonType).want(200, "").into(&p)
+		h.send("GET", "/v1/events?limit=7&"+query+"&cursor="+cursor, nil, "Cookie", cookieName+"="+h.cookie(auditAdmin)).want(200, "").into(&p)
 		all, sealed = append(all, p.Events...), p.Sealed
 		if cursor = p.Next; cursor == "" {
 			return all, sealed
@@ -88,7 +88,7 @@ func TestDaySeal(t *testing.T) {
 		h.page(auditAdmin, "GET", "/audit?day=2026-06-12", nil).shows(200, "与当日封印相符")
 		sqldbtest.Exec(t, h.url, "UPDATE events SET by_whom = 'x' WHERE seq = 2")
 		h.page(auditAdmin, "GET", "/audit?day=2026-06-12", nil).shows(200, "与当日封印不符")
-		h.page(auditAdmin, "GET", "/v1/seals/2026-06-12", nil, "Accept", jsonType).want(200, "").shows(200, `"holds":false`)
+		h.send("GET", "/v1/seals/2026-06-12", nil, "Cookie", cookieName+"="+h.cookie(auditAdmin)).want(200, "").shows(200, `"holds":false`)
 	})
 }
 

@@ -154,6 +154,19 @@ func TestIncidentRefusals(t *testing.T) {
 	h.as("值班员", "POST", at+"/files?as=it_dept&name=x", "text/plain", strings.Repeat("x", maxFile+1)).want(413, "body_too_large")
 }
 
+// Which of a scenario's cases it is, and when what its limits count from will be, is said once it is known.
+func TestIncidentBecomesClearer(t *testing.T) {
+	h := local(t)
+	i := h.open(`{"as":"it_dept","scenario":"4.6.1","title":"子账号不能入账"}`)
+	at := "/v1/incidents/" + i.ID.String()
+	h.act("值班员", at+"/branch", fmt.Sprintf(`{"as":"it_dept","version":%d,"branch":"2"}`, i.Version)).want(200, "").into(&i)
+	if i.Branch != "2" {
+		t.Errorf("it is case %q", i.Branch)
+	}
+	h.act("值班员", at+"/branch", `{"as":"it_dept","version":1,"branch":"1"}`).want(409, "changed_meanwhile")
+	h.act("值班员", at+"/deadlines", `{"as":"it_dept","deadlines":[{"event":"开标时间","at":"2026-06-12T14:00:00+08:00"}]}`).want(200, "")
+}
+
 // Nobody acts as what he is not: offices follow the account's roles and department.
 func TestOffices(t *testing.T) {
 	h := local(t)

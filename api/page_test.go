@@ -290,6 +290,7 @@ func TestNumbersPage(t *testing.T) {
 	h.page(maker, "GET", "/numbers", nil).shows(200, "没有号池")
 	h.pool("line", lineParent+"-000001", lineParent+"-000002")
 	h.page(maker, "GET", "/numbers", nil).shows(200, "专线银行", lineParent, "未预测")
+	h.get("/v1/pools").want(200, "")
 	h.page(maker, "GET", "/numbers?number="+lineParent+"-000001", nil).shows(200, "没有分配记录")
 	h.page(maker, "GET", "/numbers?number=1", nil).shows(200, `role="alert"`)
 }
