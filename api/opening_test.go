@@ -143,6 +143,7 @@ func TestOwnMoneyBeforeOpening(t *testing.T) {
 			h.act(checker, path, "{}").want(200, "")
 			h.act(releaser, path, "{}").want(409, "state_forbids")
 		}
+		h.act(clerk, "/v1/enquiries", with(ask, payerName(0), "王*")).want(422, "payer_masked")
 		if h.count("enquiries") != 5 {
 			t.Error("a question was not kept")
 		}

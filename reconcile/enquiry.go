@@ -52,6 +52,9 @@ func (o *EnquiryOrder) check() error {
 			return deposit.Refuse(deposit.Invalid, "field_missing", text.name, " 须填写，最多 ", text.most, " 字")
 		}
 	}
+	if deposit.IsMasked(o.Payer) { // it would be nobody's, and the bidder told that his money is not there
+		return deposit.Refuse(deposit.Invalid, "payer_masked", "payer_name 含有 *，是脱敏后的显示，请按付款凭证填写完整户名")
+	}
 	if o.Amount <= 0 || o.Day == "" {
 		return deposit.Refuse(deposit.Invalid, "field_missing", "amount、booking_date 须按付款凭证填写")
 	}
