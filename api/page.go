@@ -232,6 +232,7 @@ func (s *server) findingPages(readers []Role) []Route {
 		{"GET", "/findings", readers, s.pageFindings, "", 0, shortly},
 		{"GET", "/findings.xlsx", readers, s.exportFindings, "", 0, awhile},
 		{"POST", "/findings/:id", hands, s.actOnFinding, formType, maxForm, shortly},
+		{"POST", "/findings/:id/reveal", revealers, s.revealOnPage(under("/findings?open="), s.Reconcile.RevealFinding), formType, maxForm, shortly},
 		{"GET", "/findings/bulk", hands, s.previewBulk, "", 0, shortly},
 		{"POST", "/findings/bulk", hands, s.actInBulk, formType, maxForm, awhile},
 		{"POST", "/findings/choose", hands, s.chooseBulk, formType, maxForm, shortly},

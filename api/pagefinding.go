@@ -54,8 +54,9 @@ type findingDrawer struct {
 	Acts    []findingChoice
 	Offices []string
 	Done    string // what was just done
-	Hands   bool   // the visitor works on findings, and
-	Files   bool   // sees what banks have sent
+	Reveal  revealForm
+	Hands   bool // the visitor works on findings, and
+	Files   bool // sees what banks have sent
 }
 
 type findingChoice struct{ Act, Name, Key string }
@@ -150,7 +151,7 @@ func (s *server) drawer(c *gin.Context, id sqldb.ID, query url.Values) (*finding
 		return nil, err
 	}
 	d, who := &findingDrawer{FindingView: v, Query: query}, s.caller(c)
-	d.Files = who.Has(fileReaders()...)
+	d.Files, d.Reveal = who.Has(fileReaders()...), s.keepRights(c).RevealAt("/findings/", id)
 	if d.Hands = who.Has(handsOn()...); d.Hands {
 		d.Acts = choicesOf(v)
 	}

@@ -120,6 +120,8 @@ func stepName(step reconcile.FindingStep) string {
 		return "认领"
 	case reconcile.StepHandOver:
 		return "移交"
+	case reconcile.StepRevealed:
+		return auditWord(step.Became)
 	}
 	return "重新判定"
 }

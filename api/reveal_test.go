@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -197,4 +198,51 @@ func (v *visitor) looks(method, target string, values url.Values) *answer {
 		v.cookie = c.Value
 	}
 	return got
+}
+
+// A finding is revealed as what it is about: who paid, or of a deposit that is not there, who owes it.
+func TestFindingIsRevealed(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.lostBy(personName, 2)
+		h.json("PUT", "/v1/lots/LC-2", with(lot, "2026-06-20T09", "2026-06-12T09")).want(201, "")
+		for i := range 2 { // one owes the deposit, the other pays too little
+			h.json("POST", "/v1/bids", fmt.Sprintf(`{"lot":"LC-2","bidder":%q,"bidder_account":%q,"bank":"line","sub_account":"%s-%06d","lease_from":"2026-06-01T00:00:00+08:00"}`,
+				personName(i), payerAccount(i), lineParent, 50+i)).want(201, "")
+		}
+		h.send("POST", "/v1/banks/line/statements", fmt.Appendf(nil, "bank_serial,booking_date,booked_at,parent_account,sub_account,direction,amount,payer_name,payer_account,payer_bank,remark,reversal_of\n"+
+			"%s,2026-06-11,2026-06-11 08:50:00,%s,%s-000051,C,700000.00,%s,%s,聊城农商银行,,\n", creditSerial(51), lineParent, lineParent, personName(1), payerAccount(7))).want(201, "")
+		h.json("POST", "/v1/platform/events", `{"number":"E9","lot":"LC-2","kind":"opened","happened_at":"2026-06-12T09:30:00+08:00"}`).want(201, "")
+		if _, err := h.server.Reconcile.JudgeAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		h.now = h.now.AddDate(0, 0, 1)
+		if err := h.server.Reconcile.CloseDay(t.Context(), "test", "2026-06-12"); err != nil {
+			t.Fatal(err)
+		}
+		var page FindingPage
+		h.get("/v1/findings").want(200, "").into(&page)
+		wanted := map[reconcile.Code]RevealedAccount{reconcile.Unpaid: {personName(0), payerAccount(0), personName(0)}, reconcile.Underpaid: {personName(1), payerAccount(7), personName(1)}}
+		for _, f := range page.Findings {
+			want, asked := wanted[f.Code]
+			if !asked || f.Lot != "LC-2" || f.Bidder.Full() != deposit.MaskName(want.Bidder) {
+				continue
+			}
+			delete(wanted, f.Code)
+			var shown RevealedAccount
+			if h.act(maker, "/v1/findings/"+f.ID.String()+"/reveal", `{"reason":"致电"}`).want(200, "").into(&shown); shown != want {
+				t.Errorf("%s: shown %+v", f.Code, shown)
+			}
+			h.form(maker, "/findings/"+f.ID.String()+"/reveal", "reason", "再致电").shows(200, want.Name, want.Account, "/findings?open="+f.ID.String())
+			h.page(maker, "GET", "/findings?open="+f.ID.String(), nil).shows(200, "查看完整户名、账号", "再致电")
+			var story reconcile.FindingView
+			h.get("/v1/findings/"+f.ID.String()).want(200, "").into(&story)
+			if last := story.History[len(story.History)-1]; last.Kind != reconcile.StepRevealed || last.Note != "再致电" {
+				t.Errorf("the story ends with %+v", last)
+			}
+		}
+		if len(wanted) > 0 {
+			t.Errorf("not found: %v among %+v", wanted, page.Findings)
+		}
+		h.act(maker, "/v1/findings/0000000000002/reveal", `{"reason":"x"}`).want(404, "finding_unknown")
+	})
 }

@@ -115,6 +115,7 @@ func (s *server) findingRoutes(readers []Role) []Route {
 		{"POST", "/v1/findings/moves", hands, s.moveFindings, jsonType, maxOrder, awhile},
 		{"GET", "/v1/findings/:id", readers, s.getFinding, "", 0, shortly},
 		{"POST", "/v1/findings/:id/moves", hands, matched(s.moveFinding), jsonType, maxOrder, shortly},
+		{"POST", "/v1/findings/:id/reveal", revealers, s.reveal(s.Reconcile.RevealFinding), jsonType, maxOrder, shortly},
 		{"POST", "/v1/findings/:id/work", hands, matched(s.workOnFinding), jsonType, maxOrder, shortly},
 	}
 }

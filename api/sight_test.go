@@ -56,6 +56,7 @@ var sightRows = []struct{ method, target, body string }{
 	{"GET", "/v1/payee-changes?credit=<credit>", ""},
 	{"GET", "/v1/refunds?credit=<credit>", ""},
 	{"POST", "/v1/credits/<credit>/reveal", `{"reason":"x"}`},
+	{"POST", "/v1/findings/<finding>/reveal", `{"reason":"x"}`},
 	{"POST", "/v1/refunds/<line>/reveal", `{"reason":"x"}`},
 	{"POST", "/v1/payee-changes/<change>/reveal", `{"reason":"x"}`},
 	{"POST", "/v1/lots/<lot>/opening", `{"reason":"x"}`},

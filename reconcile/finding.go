@@ -213,12 +213,16 @@ func (d *Desk) MoveFinding(ctx context.Context, by string, eyes deposit.Sight, m
 	})
 }
 
+func unknownFinding() error {
+	return deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
+}
+
 // seenFinding reads a finding that may be seen; NotFound "finding_unknown" where it is none or may not.
 func seenFinding(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (Finding, error) {
 	seen, args := findingSeen(eyes)
 	n, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM findings AS f LEFT JOIN entries AS e ON e.id = f.subject WHERE f.id = ? AND "+seen, append([]any{id}, args...)...)
 	if err == nil && n == 0 {
-		err = deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
+		err = unknownFinding()
 	}
 	if err != nil {
 		return Finding{}, err

@@ -54,14 +54,15 @@ const (
 	StepComment  StepKind = "COMMENT"
 	StepOwner    StepKind = "OWNER"
 	StepHandOver StepKind = "HAND_OVER"
-	StepChanged  StepKind = "CHANGED" // the service found something else
+	StepChanged  StepKind = "CHANGED"  // the service found something else
+	StepRevealed StepKind = "REVEALED" // somebody was shown what is masked, or asked for it too often
 )
 
 // Finding shows one finding; NotFound "finding_unknown" where it is none or may not be seen.
 func (d *Desk) Finding(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*FindingView, error) {
 	rows, err := findingRows(ctx, d.db, eyes, "f.id = ?", "", id)
 	if err == nil && len(rows) == 0 {
-		err = deposit.Refuse(deposit.NotFound, "finding_unknown", "没有这条差异")
+		err = unknownFinding()
 	}
 	if err != nil {
 		return nil, err
@@ -183,6 +184,9 @@ func stepKind(e sqldb.Event) StepKind {
 	}
 	if kind := StepKind(e.Became); kind == StepComment || kind == StepOwner || kind == StepHandOver {
 		return kind
+	}
+	if e.Became == Revealed || e.Became == RevealRefused {
+		return StepRevealed
 	}
 	return StepChanged
 }

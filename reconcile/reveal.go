@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"depositd/bank"
 	"depositd/migrations/sqldb"
 	"depositd/platform"
 	"depositd/platform/deposit"
@@ -24,7 +25,7 @@ type Revealing struct {
 	Most   int    // that a person is shown in a day
 }
 
-// Whole is an account and its holder, and the bidder that the money is for – "" where it is for none.
+// Whole is an account and its holder, and the bidder that the money is for. What there is none of is "".
 type Whole struct {
 	Name    deposit.Name
 	Account deposit.Account
@@ -34,18 +35,50 @@ type Whole struct {
 // Reveal gives the name and the number of the account that a credit came from. Who read it and why stands in the audit trail
 // before anybody has it. NotFound "credit_unknown"; Denied "reveals_spent".
 func (d *Desk) Reveal(ctx context.Context, r Revealing) (Whole, error) {
-	return r.Show(ctx, d.db, "entries", func(tx *sqldb.Tx) (w Whole, entry sqldb.ID, err error) {
+	return r.Show(ctx, d.db, "entries", func(tx *sqldb.Tx) (w Whole, err error) {
 		e, err := seenEntry(ctx, tx, r.Eyes, r.ID)
-		return Whole{Name: deposit.Name(e.PayerName), Account: deposit.Account(e.PayerAccount)}, e.ID, err
+		if err != nil {
+			return w, err
+		}
+		w = Whole{Name: deposit.Name(e.PayerName), Account: deposit.Account(e.PayerAccount)}
+		w.Bidder, err = BidderOf(ctx, tx, e.ID)
+		return w, err
 	})
 }
 
-// Show gives what read finds of a row, for the money of an entry, counts it and notes it. One too many that day is Denied
+// RevealFinding gives who has paid, from which account, and whose deposit it is about; of one that is not paid the bidder and the
+// account that is registered. NotFound "finding_unknown"; Denied "reveals_spent".
+func (d *Desk) RevealFinding(ctx context.Context, r Revealing) (Whole, error) {
+	return r.Show(ctx, d.db, "findings", func(tx *sqldb.Tx) (w Whole, err error) {
+		rows, err := findingRows(ctx, tx, r.Eyes, "f.id = ?", "", r.ID)
+		if err == nil && len(rows) == 0 {
+			err = unknownFinding()
+		}
+		if err != nil {
+			return w, err
+		}
+		w = Whole{Name: rows[0].Payer, Bidder: rows[0].Bidder}
+		if rows[0].Credit != 0 {
+			e, err := bank.EntryByID(ctx, tx, rows[0].Credit)
+			w.Account = deposit.Account(e.PayerAccount)
+			return w, err
+		}
+		f, err := findings.One(ctx, tx, "WHERE id = ?", r.ID)
+		if err != nil {
+			return w, err
+		}
+		bids, err := platform.BidsByID(ctx, tx, []sqldb.ID{f.BidID})
+		w.Name, w.Account = w.Bidder, deposit.Account(bids[f.BidID].BidderAccount)
+		return w, err
+	})
+}
+
+// Show gives what read finds of a row, counts it and notes it. One too many that day is Denied
 // "reveals_spent", and that it was asked for is noted too.
-func (r Revealing) Show(ctx context.Context, db *sqldb.DB, table string, read func(*sqldb.Tx) (w Whole, entry sqldb.ID, err error)) (w Whole, err error) {
+func (r Revealing) Show(ctx context.Context, db *sqldb.DB, table string, read func(*sqldb.Tx) (Whole, error)) (w Whole, err error) {
 	spent := false
 	err = db.Write(ctx, r.By, func(tx *sqldb.Tx) error {
-		shown, entry, err := read(tx)
+		shown, err := read(tx)
 		if err != nil {
 			return err
 		}
@@ -54,9 +87,6 @@ func (r Revealing) Show(ctx context.Context, db *sqldb.DB, table string, read fu
 			return tx.Note(ctx, table, r.ID, RevealRefused, r.Reason)
 		}
 		if err != nil {
-			return err
-		}
-		if shown.Bidder, err = bidderOf(ctx, tx, entry); err != nil {
 			return err
 		}
 		w = shown
@@ -93,8 +123,8 @@ type revealRow struct {
 
 var reveals = sqldb.NewTable("reveals", "person, day, shown", func(r *revealRow) []any { return []any{&r.Person, &r.Day, &r.Shown} })
 
-// bidderOf is the bidder that an entry's money is for.
-func bidderOf(ctx context.Context, r sqldb.Reader, entry sqldb.ID) (deposit.Name, error) {
+// BidderOf is the bidder that an entry's money is for.
+func BidderOf(ctx context.Context, r sqldb.Reader, entry sqldb.ID) (deposit.Name, error) {
 	found, err := matchesOf(ctx, r, []sqldb.ID{entry})
 	if err != nil {
 		return "", err
