@@ -7,9 +7,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
 	"depositd/platform/people"
 	"depositd/reconcile"
@@ -151,6 +154,34 @@ func TestRevealsOfADay(t *testing.T) {
 		h.act(maker, target, why).want(200, "") // another person
 		h.now = h.now.AddDate(0, 0, 1)
 		h.act(checker, target, why).want(200, "")
+	})
+}
+
+// Many at once are shown no more than one after another.
+func TestRevealsAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.lost(1)
+		ask := reconcile.Revealing{By: maker, Eyes: deposit.SightOfAll(), Reason: "核对", Most: 4}
+		ask.ID, _ = sqldb.ParseID(h.key("SELECT id FROM entries WHERE serial = ?", creditSerial(0)))
+		if _, err := h.server.Reconcile.Reveal(t.Context(), ask); err != nil {
+			t.Fatal(err)
+		}
+		var shown atomic.Int64
+		var all sync.WaitGroup
+		for range 12 {
+			all.Go(func() {
+				w, err := h.server.Reconcile.Reveal(t.Context(), ask)
+				switch {
+				case err == nil:
+					shown.Add(1)
+				case deposit.AsRefusal(err).Code != "reveals_spent" || w != reconcile.Whole{}:
+					t.Errorf("%v, and %s", err, w.Account)
+				}
+			})
+		}
+		if all.Wait(); shown.Load() != 3 || h.count("events WHERE became = 'REVEALED'") != 4 || h.count("events WHERE became = 'REVEAL_REFUSED'") != 9 {
+			t.Errorf("%d of 3 were shown", shown.Load())
+		}
 	})
 }
 
