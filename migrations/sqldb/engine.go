@@ -20,6 +20,7 @@ type engine interface {
 	begin() string
 	clock() string              // its UTC wall time, to the second, as SQL
 	prepares(query string) bool // whether keeping the text prepared pays
+	twoWriters() bool           // whether two connections can write at the same time
 	rowsAtOnce() int            // how many rows one INSERT or keyed UPDATE carries
 	words() map[string]string   // the words of the migrations
 	dialect() string            // goose's name for it

@@ -49,7 +49,9 @@ func (mysqlEngine) clock() string   { return "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%
 // prepares: only what is said with values gains from a server-side statement.
 func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, "?") }
 
-// inserts: each statement is a way to the server and back.
+func (mysqlEngine) twoWriters() bool { return true }
+
+// rowsAtOnce: each statement is a way to the server and back.
 func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
 func (mysqlEngine) words() map[string]string {
@@ -93,7 +95,7 @@ func (e mysqlEngine) open(ctx context.Context, between func(driver.Connector) dr
 		return nil, nil, err
 	}
 	writers, readers = sql.OpenDB(between(connector{quick})), sql.OpenDB(between(connector{base}))
-	writers.SetMaxOpenConns(2)
+	writers.SetMaxOpenConns(3) // two lanes, and one that takes a broken one's place
 	readers.SetMaxOpenConns(16)
 	readers.SetMaxIdleConns(4)
 	readers.SetConnMaxLifetime(30 * time.Minute)

@@ -22,6 +22,7 @@ func (sqliteEngine) dialect() string      { return "sqlite3" }
 func (sqliteEngine) begin() string        { return "BEGIN IMMEDIATE" }
 func (sqliteEngine) clock() string        { return "datetime('now')" }
 func (sqliteEngine) prepares(string) bool { return true }
+func (sqliteEngine) twoWriters() bool     { return false }
 
 // rowsAtOnce: a statement of one row, prepared once, takes a quarter less than one of many, which has to keep the pages it
 // changes so that it can be undone by itself. An UPDATE of one key also goes straight to its row: of many keys and a state it
