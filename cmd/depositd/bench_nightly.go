@@ -87,11 +87,11 @@ func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (ro
 		}},
 		{"集合之差", func() error { return w.difference(ctx) }},
 	} {
-		begun := time.Now()
+		begun, before := time.Now(), worked()
 		if err := one.f(); err != nil {
 			return nil, fmt.Errorf("%s：%w", one.what, err)
 		}
-		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds()})
+		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds(), CPU: (worked() - before).Seconds()})
 	}
 	return rows, w.measureMemory(ctx, b.dir, file, rows)
 }

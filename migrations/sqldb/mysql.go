@@ -56,7 +56,7 @@ func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
 func (mysqlEngine) words() map[string]string {
 	return map[string]string{"$ID": "BIGINT", "$SEQ": "BIGINT AUTO_INCREMENT PRIMARY KEY", "$DAY": "DATE", "$TIME": "DATETIME(3)",
-		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON"}
+		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON", "$FILE": "--"}
 }
 
 // silence is how long the writer waits for an answer. Its statements are small, and the request whose goroutine runs them for
