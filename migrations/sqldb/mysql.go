@@ -51,6 +51,11 @@ func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, 
 
 func (mysqlEngine) twoWriters() bool { return true }
 
+// encrypted: MariaDB's variables, and MySQL's.
+func (mysqlEngine) encrypted() string {
+	return "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_encrypt_tables','innodb_encrypt_log','default_table_encryption','innodb_redo_log_encrypt') AND Value NOT IN ('OFF','0')"
+}
+
 // rowsAtOnce: each statement is a way to the server and back.
 func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
