@@ -9,6 +9,9 @@ FUZZTIME ?= 30s
 LINT_VERSION := v2.15.0
 LINT         := .bin/golangci-lint
 
+# For all alike, so that what lint, the tests and the program have in common is compiled once.
+export GOFLAGS := $(GOFLAGS) -trimpath
+
 .DEFAULT_GOAL := help
 .PHONY: help build demo test lint fuzz bench torture clean FORCE
 
@@ -18,7 +21,7 @@ help: ## this list
 build: $(BIN) ## the program, in bin/
 
 $(BIN): FORCE
-	$(GO) build $(TAGS) -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/depositd
+	$(GO) build $(TAGS) -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/depositd
 
 demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1: without the server)
 	$(BIN) demo $(if $(ONCE),--once)
@@ -26,7 +29,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 # What takes the race detector long for little – the embedded engine in the test's process, which it makes ten times slower – is
 # played under it in a sample, and what it could see nothing of, one goroutine or a program in a process of its own, not at all.
 # These are played without it, all of them: TestWholeIsAllOfIt holds the list to the tests.
-WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestBenchIngest TestBenchRefunds TestTorture.* \
+WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestBenchIngest TestBenchNightly TestBenchRefunds TestTorture.* \
 	TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
 	TestAskedAgainAfterEveryFault TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
 NONE :=

@@ -139,7 +139,7 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"GET /v1/incidents/:id":                        each("/v1/incidents/", "incidents", ""),
 		"GET /v1/incidents/:id/timeline":               each("/v1/incidents/", "incidents", "/timeline"),
 		"GET /v1/incidents/:id/export.html":            each("/v1/incidents/", "incidents", "/export.html"),
-		"GET /v1/incidents/:id/export.xlsx":            nil, // the page's content, in a file that holds the time of zipping
+		"GET /v1/incidents/:id/export.xlsx":            each("/v1/incidents/", "incidents", "/export.xlsx"),
 		"POST /v1/incidents/:id/signatures":            nil,
 		"POST /v1/incidents/:id/branch":                nil,
 		"POST /v1/incidents/:id/steps":                 nil,
@@ -164,7 +164,7 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"GET /static/:file":       at("/static/none.css"),
 		"GET /numbers":            at("/numbers", "/numbers?number=p1-0", "/numbers?number=s0-0&bank=line", "/numbers?number="+worlds.Parent+"-0007&bank=line"),
 		"GET /audit":              at("/audit", "/audit?limit=1", "/audit?day=2026-06-16", "/audit?table=findings"),
-		"GET /audit.xlsx":         nil, // the page's content, in a file that holds the time of zipping
+		"GET /audit.xlsx":         at("/audit.xlsx", "/audit.xlsx?day=2026-06-16"),
 		"GET /users":              at("/users", "/users?state=asked", "/users?find=x"),
 		"POST /users":             post("/users", "name="),
 		"POST /users/departments": post("/users/departments", "name="),
@@ -174,7 +174,7 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"GET /messages/:id":       each("/messages/", "messages", ""),
 		"GET /findings": slices.Concat(at("/findings", "/findings?counts=1", "/findings?state=TODO&age=T1", "/findings?owner=-", "/findings?state=OPEN", "/findings?search="+payer, "/findings?search=s0-0", "/findings?search=200000", "/findings?day=2026-06-16", "/findings?code=WRONG_SUB_ACCOUNT"),
 			each("/findings?open=", "findings WHERE day < '2026-06-12'", "")),
-		"GET /findings.xlsx":    at("/findings.xlsx?search=none"), // the rows of /findings, in a file that holds the time of zipping
+		"GET /findings.xlsx":    at("/findings.xlsx", "/findings.xlsx?day=2026-06-16", "/findings.xlsx?search="+payer),
 		"GET /findings/bulk":    at("/findings/bulk", "/findings/bulk?state=OPEN", "/findings/bulk?search="+payer, "/findings/bulk?day=2026-06-16"),
 		"POST /findings/bulk":   post("/findings/bulk?search="+payer, "act=explain&note=x&count=999&total=1.00"),
 		"POST /findings/choose": post("/findings/choose?state=OPEN", "id=0000000000002"),
@@ -201,15 +201,15 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"GET /refunds/batches":                    at("/refunds/batches", "/refunds/batches?limit=1", "/refunds/batches?state=CHECKED"),
 		"POST /refunds/batches":                   post("/refunds/batches", "line=0000000000002"),
 		"GET /refunds/batches/:id":                each("/refunds/batches/", "refund_batches", ""),
-		"GET /refunds/batches/:id/corrected.xlsx": nil, // what /v1/refund-batches/:id/diagnosis tells, in a file
+		"GET /refunds/batches/:id/corrected.xlsx": each("/refunds/batches/", "refund_batches", "/corrected.xlsx"),
 		"POST /refunds/batches/:id/check":         nil,
 		"POST /refunds/batches/:id/release":       nil,
 		"POST /refunds/batches/:id/take-out":      nil,
-		"GET /balances.xlsx":                      nil, // the overview, and below what the pages show, in files that hold the time of zipping
-		"GET /refunds/due.xlsx":                   nil,
-		"GET /refunds/lists.xlsx":                 nil,
-		"GET /refunds/lists/:id/list.xlsx":        nil,
-		"GET /refunds/batches/:id/batch.xlsx":     nil,
+		"GET /balances.xlsx":                      at("/balances.xlsx", "/balances.xlsx?day=2026-06-16"),
+		"GET /refunds/due.xlsx":                   at("/refunds/due.xlsx", "/refunds/due.xlsx?department=建设工程科"),
+		"GET /refunds/lists.xlsx":                 at("/refunds/lists.xlsx"),
+		"GET /refunds/lists/:id/list.xlsx":        each("/refunds/lists/", "refund_lists", "/list.xlsx"),
+		"GET /refunds/batches/:id/batch.xlsx":     each("/refunds/batches/", "refund_batches", "/batch.xlsx"),
 		"GET /credits":                            at("/credits", "/credits?bank=line&booking_date=2026-06-16&bank_serial=S1"),
 		"GET /credits/:id":                        each("/credits/", open, ""),
 		"POST /credits/:id/reveal":                nil,
@@ -253,7 +253,7 @@ func probesByRoute(w *worlds.World) map[string][]probe {
 		"GET /version":         at("/version"),
 
 		"GET /v1/refund-lists":                   at("/v1/refund-lists", "/v1/refund-lists?limit=1", "/v1/refund-lists?department=综合科"),
-		"GET /v1/refund-lists/template.xlsx":     nil, // the same file for everybody; its bytes hold the time of zipping
+		"GET /v1/refund-lists/template.xlsx":     at("/v1/refund-lists/template.xlsx"),
 		"GET /v1/refund-lists/template.csv":      at("/v1/refund-lists/template.csv"),
 		"GET /v1/refund-lists/:id":               each("/v1/refund-lists/", "refund_lists", ""),
 		"GET /v1/refunds":                        at("/v1/refunds", "/v1/refunds?limit=1", "/v1/refunds?state=CHECKED", "/v1/refunds?department=综合科", "/v1/refunds?credit="+firstOpen, "/v1/refunds?due_by=2026-12-31"),

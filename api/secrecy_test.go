@@ -1,8 +1,10 @@
 package api
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -129,8 +131,34 @@ func (c *centre) asked(n int, who onlooker, p probe) seen {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, answer.Code)
 	_ = answer.Result().Header.WriteSubset(&b, nil)
-	b.Write(answer.Body.Bytes())
+	b.Write(c.unzipped(answer))
 	return seen{who.name + ": " + p.method + " " + p.target + " " + p.body, b.String()}
+}
+
+// unzipped is an answer's body; of a workbook what is in its files, without the time of zipping.
+func (c *centre) unzipped(answer *httptest.ResponseRecorder) []byte {
+	c.t.Helper()
+	body := answer.Body.Bytes()
+	if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != xlsxType {
+		return body
+	}
+	book, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	slices.SortFunc(book.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	var all bytes.Buffer
+	for _, f := range book.File {
+		fmt.Fprintln(&all, f.Name)
+		content, err := f.Open()
+		if err == nil {
+			_, err = io.Copy(&all, content)
+		}
+		if err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return all.Bytes()
 }
 
 // transcript is everything that some callers, or all of them, see of a centre.

@@ -183,12 +183,15 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 	return s, err
 }
 
+// benchKey is the master key of the benchmark's databases, which are opened more than once.
+var benchKey = custody.Key{'b', 'e', 'n', 'c', 'h'}
+
 // benchReady brings a database of the benchmark's to its tables and unlocks it.
 func benchReady(ctx context.Context, db *sqldb.DB) error {
 	if _, err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	return db.Unlock(ctx, custody.Key{'b', 'e', 'n', 'c', 'h'}) // opened anew it is the same one
+	return db.Unlock(ctx, benchKey)
 }
 
 // benchApp is the service as serve has it, on a database of the benchmark's.

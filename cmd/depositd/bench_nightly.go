@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,11 +87,11 @@ func (k *benchCmd) nightOf(ctx context.Context, b *bench, url string, n int) (ro
 		}},
 		{"集合之差", func() error { return w.difference(ctx) }},
 	} {
-		begun := time.Now()
+		begun, before := time.Now(), worked()
 		if err := one.f(); err != nil {
 			return nil, fmt.Errorf("%s：%w", one.what, err)
 		}
-		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds()})
+		rows = append(rows, benchRow{What: one.what, Seconds: time.Since(begun).Seconds(), CPU: (worked() - before).Seconds()})
 	}
 	return rows, w.measureMemory(ctx, b.dir, file, rows)
 }
@@ -100,8 +101,8 @@ func (w *night) measureMemory(ctx context.Context, dir string, file *os.File, ro
 	if _, err := file.WriteString("\n"); err != nil { // another file, though it says the same
 		return err
 	}
-	banks := filepath.Join(dir, "banks.yaml")
-	if err := os.WriteFile(banks, w.banks, 0o600); err != nil {
+	banks, key := filepath.Join(dir, "banks.yaml"), filepath.Join(dir, "master.key")
+	if err := errors.Join(os.WriteFile(banks, w.banks, 0o600), os.WriteFile(key, []byte(benchKey.Text()), 0o600)); err != nil {
 		return err
 	}
 	own, err := os.Executable()
@@ -109,7 +110,7 @@ func (w *night) measureMemory(ctx context.Context, dir string, file *os.File, ro
 		return err
 	}
 	for i, args := range map[int][]string{0: {"import", "statement", file.Name()}, 2: {"nightly", "--day", string(nightDay)}} {
-		if rows[i].MiB, err = peakOf(ctx, own, append(args, "--db", w.url, "--banks", banks)...); err != nil {
+		if rows[i].MiB, err = peakOf(ctx, own, append(args, "--db", w.url, "--master-key-file", key, "--banks", banks)...); err != nil {
 			return err
 		}
 	}
@@ -120,6 +121,8 @@ func (w *night) measureMemory(ctx context.Context, dir string, file *os.File, ro
 // counts the memory of this process at the other's birth. Zero where the system does not show it.
 func peakOf(ctx context.Context, own string, args ...string) (peak float64, err error) {
 	cmd := exec.CommandContext(ctx, own, args...) //nolint:gosec // this program itself
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
@@ -132,6 +135,9 @@ func peakOf(ctx context.Context, own string, args ...string) (peak float64, err 
 		case err := <-done:
 			if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == exitMismatches {
 				err = nil
+			}
+			if err != nil {
+				err = fmt.Errorf("%w：%s", err, said.Bytes())
 			}
 			return peak, err
 		case <-tick.C:

@@ -242,8 +242,7 @@ func (p *player) statement(ctx context.Context, bank int, day deposit.Day) error
 
 // night runs the nightly reconciliation of a day.
 func (p *player) night(ctx context.Context, day deposit.Day) error {
-	_, err := p.app.closeDay(ctx, nightlyJob, day)
-	return err
+	return p.app.closeDay(ctx, nightlyJob, day)
 }
 
 // look reads the report of a day.

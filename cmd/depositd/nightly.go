@@ -10,7 +10,6 @@ import (
 
 	"depositd/api/once"
 	"depositd/platform/deposit"
-	"depositd/reconcile"
 )
 
 type nightlyCmd struct {
@@ -25,7 +24,10 @@ func (n *nightlyCmd) Run(ctx context.Context, c *call) error {
 		if day == "" {
 			day = yesterday(a.db.Now())
 		}
-		report, err := a.closeDay(ctx, c.author(), day)
+		if err := a.closeDay(ctx, c.author(), day); err != nil {
+			return err
+		}
+		report, err := a.reconcile.Report(ctx, deposit.SightOfAll(), day)
 		if err != nil {
 			return err
 		}
@@ -40,8 +42,8 @@ const nightlyJob = "nightly"
 
 // closeDay claims the day, closes it, holds its debits against the refunds and gives the claim back; errHeld while another process
 // has it.
-func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report *reconcile.Report, err error) {
-	err = a.holding(ctx, nightlyJob, string(day), func(ctx context.Context) error {
+func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) error {
+	return a.holding(ctx, nightlyJob, string(day), func(ctx context.Context) error {
 		if day == yesterday(a.db.Now()) {
 			if err := a.keeper.Nightly(ctx, by, day); err != nil && ctx.Err() == nil {
 				a.log.Warn("nightly: not everything is known of the pools of sub-accounts", "error", err)
@@ -50,16 +52,8 @@ func (a *app) closeDay(ctx context.Context, by string, day deposit.Day) (report 
 		if err := a.reconcile.CloseDay(ctx, by, day); err != nil {
 			return err
 		}
-		if err := a.settle(ctx, by, day); err != nil {
-			return err
-		}
-		report, err = a.reconcile.Report(ctx, deposit.SightOfAll(), day)
-		return err
+		return a.settle(ctx, by, day)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return report, nil
 }
 
 // runNightlies runs the nightly job at its times until ctx ends. cron only ticks; which days are due is asked each time.
@@ -93,7 +87,11 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 		if ctx.Err() != nil {
 			return
 		}
-		report, err := a.closeDay(ctx, nightlyJob, day)
+		err := a.closeDay(ctx, nightlyJob, day)
+		var mismatches bool
+		if err == nil {
+			mismatches, err = a.reconcile.Mismatches(ctx, day)
+		}
 		switch {
 		case errors.Is(err, errHeld):
 			a.log.Info("nightly: another replica has the day", "day", day)
@@ -103,7 +101,7 @@ func (a *app) nightly(ctx context.Context, jobs *jobMetrics) {
 		default:
 			jobs.succeeded(nightlyJob, a.db.Now())
 			a.wakeTheWatch()
-			a.log.Info("nightly done", "day", day, "mismatches", report.Mismatches())
+			a.log.Info("nightly done", "day", day, "mismatches", mismatches)
 		}
 	}
 	a.tellCheckpoint(ctx)

@@ -146,8 +146,7 @@ func (p *payday) night(day deposit.Day, at string) {
 	name := filepath.Join(p.folder, string(day)+".txt")
 	p.must(os.WriteFile(name, file, 0o600))
 	p.does(exitOK, "import", "statement", name)
-	_, err = p.app.closeDay(p.t.Context(), nightlyJob, day)
-	p.must(err)
+	p.must(p.app.closeDay(p.t.Context(), nightlyJob, day))
 }
 
 // state is how many lines "refund status" tells in each state, and whom they wait for.

@@ -27,6 +27,9 @@ func reportStep(s *stage, w *words) {
 	if want := map[bool]int{false: exitOK, true: exitMismatches}[report.Mismatches()]; code != want {
 		s.fail("exit code %d, want %d", code, want)
 	}
+	if short, err := s.desk.Mismatches(s.t.Context(), day); err != nil || short != report.Mismatches() {
+		s.fail("without the findings the report's answer is %v (%v), with them %v", short, err, report.Mismatches())
+	}
 	if s.said.Len() == 0 {
 		s.sameByBothWays(day)
 	}

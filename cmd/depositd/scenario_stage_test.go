@@ -19,6 +19,7 @@ import (
 	"depositd/migrations/sqldb/sqldbtest"
 	"depositd/platform"
 	"depositd/platform/deposit"
+	"depositd/reconcile"
 )
 
 // stage is where a scenario is played: a service with a database of its own, a clock that the steps move, and what the
@@ -29,7 +30,8 @@ type stage struct {
 	url     string // the database's
 	getenv  func(string) string
 	clock   *demoClock
-	db      *sqldb.DB // to look into; only sessions are written
+	db      *sqldb.DB       // to look into; only sessions are written
+	desk    *reconcile.Desk // on it
 	client  *http.Client
 	http    string // the service's address
 	tcp     string
@@ -82,6 +84,7 @@ func newStage(t *testing.T, folder, url string, settings map[string]string) *sta
 	}
 	s.getenv = func(name string) string { return env[name] }
 	s.db = sqldbtest.Open(t, url, s.clock.now)
+	s.desk = reconcile.NewDesk(s.db, set, reconcile.Rules{})
 	s.client = visit(t, s.db)
 	serving := startServiceAt(t, s.getenv, s.clock.now)
 	t.Cleanup(serving.ends)

@@ -18,8 +18,10 @@ type engine interface {
 	name() string
 	open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error)
 	begin() string
+	encrypted() string          // the statement that names, with a value each, what of its tables and its log is encrypted in their files
 	clock() string              // its UTC wall time, to the second, as SQL
 	prepares(query string) bool // whether keeping the text prepared pays
+	twoWriters() bool           // whether two connections can write at the same time
 	rowsAtOnce() int            // how many rows one INSERT or keyed UPDATE carries
 	words() map[string]string   // the words of the migrations
 	dialect() string            // goose's name for it

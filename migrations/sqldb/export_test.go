@@ -2,6 +2,9 @@ package sqldb
 
 import "context"
 
+// Many is how many have to wait for joint work to be done beside what runs.
+const Many = many
+
 // Waiting is how many stand in the queue.
 func (db *DB) Waiting() int {
 	db.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"depositd/migrations/sqldb"
@@ -16,13 +17,8 @@ import (
 
 // crowd lets writes queue up behind one that runs, in the order given, and then go.
 func crowd(db *sqldb.DB, writes ...func() error) []error {
-	ctx := context.Background()
-	begun, stay := make(chan bool), make(chan bool)
+	release := hold(db)
 	var all sync.WaitGroup
-	all.Go(func() {
-		_ = db.Write(ctx, "first", func(*sqldb.Tx) error { close(begun); <-stay; return nil })
-	})
-	<-begun
 	came := make([]error, len(writes))
 	for i, write := range writes {
 		all.Go(func() { came[i] = write() })
@@ -30,9 +26,20 @@ func crowd(db *sqldb.DB, writes ...func() error) []error {
 			runtime.Gosched()
 		}
 	}
-	close(stay)
+	release()
 	all.Wait()
 	return came
+}
+
+// hold keeps the lane busy until release is called.
+func hold(db *sqldb.DB) (release func()) {
+	begun, stay := make(chan bool), make(chan bool)
+	var running sync.WaitGroup
+	running.Go(func() {
+		_ = db.Write(context.Background(), "first", func(*sqldb.Tx) error { close(begun); <-stay; return nil })
+	})
+	<-begun
+	return func() { close(stay); running.Wait() }
 }
 
 // ledger is joint work that stores numbers, fails or panics at some of them, and writes down how it was called.
@@ -130,6 +137,41 @@ func TestWhoLeavesInTimeLeavesNoTrace(t *testing.T) {
 		}
 		if n := count(t, db); n != 1 {
 			t.Errorf("%d rows, want 1", n)
+		}
+	})
+}
+
+// When many wait, joint work is stored beside the transaction that runs, if the engine can do two at once; other work waits.
+func TestJointWorkOfManyIsDoneBeside(t *testing.T) {
+	sqldbtest.Each(t, func(t *testing.T, db *sqldb.DB) {
+		release := hold(db)
+		var alone, joint sync.WaitGroup
+		var ran atomic.Bool
+		alone.Go(func() {
+			_ = db.Write(context.Background(), "a", func(*sqldb.Tx) error { ran.Store(true); return nil })
+		})
+		l := newLedger(db)
+		for n := 1; n < sqldb.Many; n++ {
+			for db.Waiting() < n {
+				runtime.Gosched()
+			}
+			joint.Go(func() {
+				if err := l.write(context.Background(), "a", 100+n); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		if db.Engine() == "mysql" {
+			joint.Wait()
+			if n := count(t, db); n != sqldb.Many-1 || ran.Load() {
+				t.Errorf("%d rows while the first one runs, want %d; ran: %v, want false", n, sqldb.Many-1, ran.Load())
+			}
+		}
+		release()
+		alone.Wait()
+		joint.Wait()
+		if n := count(t, db); n != sqldb.Many-1 || !ran.Load() {
+			t.Errorf("%d rows, want %d; ran: %v", n, sqldb.Many-1, ran.Load())
 		}
 	})
 }

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// lane is the connection on which all transactions of the process run, one after the other. SQLite has but one writer
-// anyway; on MySQL one writer that shares its commits was faster than several.
+// lane is a connection on which transactions of the process run, one after the other. SQLite has but one writer anyway; on MySQL
+// one that shares its commits is faster than several, but for new messages when many come: what is stored then waits mostly
+// for the server, and a second lane lets the next ones be stored meanwhile.
 type lane struct {
 	engine engine
 	pool   *sql.DB

@@ -78,7 +78,7 @@ func (db *DB) provider(ctx context.Context, patience time.Duration) (_ *goose.Pr
 	return provider, done, nil
 }
 
-// words is the embedded migrations, read with the six words replaced by what this engine says for them.
+// words is the embedded migrations, read with the words replaced by what this engine says for them.
 type words struct {
 	fs.FS
 	replace *strings.Replacer

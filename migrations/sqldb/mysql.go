@@ -49,12 +49,19 @@ func (mysqlEngine) clock() string   { return "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%
 // prepares: only what is said with values gains from a server-side statement.
 func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, "?") }
 
-// inserts: each statement is a way to the server and back.
+func (mysqlEngine) twoWriters() bool { return true }
+
+// encrypted: MariaDB's variables, and MySQL's.
+func (mysqlEngine) encrypted() string {
+	return "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_encrypt_tables','innodb_encrypt_log','default_table_encryption','innodb_redo_log_encrypt') AND Value NOT IN ('OFF','0')"
+}
+
+// rowsAtOnce: each statement is a way to the server and back.
 func (mysqlEngine) rowsAtOnce() int { return rowsAtOnce }
 
 func (mysqlEngine) words() map[string]string {
 	return map[string]string{"$ID": "BIGINT", "$SEQ": "BIGINT AUTO_INCREMENT PRIMARY KEY", "$DAY": "DATE", "$TIME": "DATETIME(3)",
-		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON"}
+		"$TABLE": "ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin", "$OF": "ON", "$FILE": "--"}
 }
 
 // silence is how long the writer waits for an answer. Its statements are small, and the request whose goroutine runs them for
@@ -93,7 +100,7 @@ func (e mysqlEngine) open(ctx context.Context, between func(driver.Connector) dr
 		return nil, nil, err
 	}
 	writers, readers = sql.OpenDB(between(connector{quick})), sql.OpenDB(between(connector{base}))
-	writers.SetMaxOpenConns(2)
+	writers.SetMaxOpenConns(3) // two lanes, and one that takes a broken one's place
 	readers.SetMaxOpenConns(16)
 	readers.SetMaxIdleConns(4)
 	readers.SetConnMaxLifetime(30 * time.Minute)

@@ -60,6 +60,13 @@ func account(url string) (start int, user string, end int, ok bool) {
 	return start, user, end, true
 }
 
+// EncryptsFiles says whether the engine encrypts what it writes of all tables and of its log, as a database server can.
+func (db *DB) EncryptsFiles(ctx context.Context) (bool, error) {
+	type variable struct{ name, value string }
+	on, err := Select(ctx, db, func(v *variable) []any { return []any{&v.name, &v.value} }, db.engine.encrypted())
+	return len(on) == 2, err
+}
+
 // Clock is the instant that the database takes for now, to compare with this machine's.
 func (db *DB) Clock(ctx context.Context) (time.Time, error) {
 	text, err := Value[string](ctx, db, "SELECT "+db.engine.clock())

@@ -31,7 +31,8 @@ type DB struct {
 	now    func() time.Time
 	draw   func() ID // makes keys
 
-	lane   chan *lane // the one connection that writes, for the Write that runs transactions for all who wait
+	lane   chan *lane // the connection that writes, for the Write that runs transactions for all who wait
+	beside chan *lane // another, on an engine that can store two transactions at once, for joint work when many wait; or nil
 	mu     sync.Mutex
 	queue  []*waiter
 	shared int // how many of them share a commit at most
@@ -64,6 +65,10 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 	db := &DB{engine: e, pool: readers, now: now, draw: NewID, lane: make(chan *lane, 1), shared: mostShared}
 	db.ring = &ring{db: db}
 	db.lane <- &lane{engine: e, pool: writers}
+	if e.twoWriters() {
+		db.beside = make(chan *lane, 1)
+		db.beside <- &lane{engine: e, pool: writers}
+	}
 	return db, nil
 }
 
@@ -73,8 +78,13 @@ func (db *DB) DrawKeys(source func() ID) { db.draw = source }
 // NewID makes a key outside of a transaction.
 func (db *DB) NewID() ID { return db.draw() }
 
-// Close waits for the transaction that runs and closes all connections.
+// Close waits for the transactions that run and closes all connections.
 func (db *DB) Close() error {
+	if db.beside != nil {
+		b := <-db.beside
+		defer func() { db.beside <- b }()
+		b.drop()
+	}
 	l := <-db.lane
 	defer func() { db.lane <- l }()
 	l.drop()

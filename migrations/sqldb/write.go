@@ -6,8 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 )
+
+// many is how many have to wait before a second connection stores joint work beside the first: with fewer, one commit for all costs
+// less than two.
+const many = 16
 
 // mostShared bounds how many transactions share one commit, and with it how long the first of them waits.
 const mostShared = 256
@@ -35,11 +40,15 @@ func (db *DB) Write(ctx context.Context, by string, f func(*Tx) error) error {
 	return db.wait(&waiter{ctx: ctx, by: by, f: f, done: make(chan error, 1)})
 }
 
-// wait stands in the queue, and leads it when the lane is free.
+// wait stands in the queue, and leads it when the lane is free, or those whose work is joint on the lane beside it when they are many.
 func (db *DB) wait(w *waiter) error {
-	db.mu.Lock()
-	db.queue = append(db.queue, w)
-	db.mu.Unlock()
+	if db.join(w) >= many && w.kind != nil {
+		select {
+		case l := <-db.beside:
+			db.lead(w.ctx, db.beside, l, db.take(joint))
+		default:
+		}
+	}
 	for {
 		select {
 		case err := <-w.done:
@@ -50,26 +59,48 @@ func (db *DB) wait(w *waiter) error {
 			}
 			return <-w.done // somebody runs it already; its outcome is the answer
 		case l := <-db.lane:
-			// This goroutine leads: it runs whoever waits, itself among them unless more than mostShared came before it.
-			tell := db.run(context.WithoutCancel(w.ctx), l, db.take())
-			db.lane <- l // first of all: whoever leads next need not wait until those who are told have done what they do then
-			tell()
+			db.lead(w.ctx, db.lane, l, db.take(anybody))
 		}
 	}
+}
+
+// lead runs a batch for all who are in it, mostly the leader too, unless more than may share a commit came before it.
+func (db *DB) lead(ctx context.Context, lanes chan *lane, l *lane, batch []*waiter) {
+	tell := db.run(context.WithoutCancel(ctx), l, batch)
+	lanes <- l // first of all: whoever leads next need not wait until those who are told have done what they do then
+	tell()
 }
 
 // ShareCommits sets how many transactions share one commit at most; 1 is the naive way, for comparison. It is called
 // before the first Write.
 func (db *DB) ShareCommits(most int) { db.shared = most }
 
-func (db *DB) take() []*waiter {
+// join goes to the end of the queue and tells how many wait now.
+func (db *DB) join(w *waiter) int {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	n := min(len(db.queue), db.shared)
-	batch := db.queue[:n:n]
-	db.queue = db.queue[n:]
+	db.queue = append(db.queue, w)
+	return len(db.queue)
+}
+
+// take takes from the queue those who may share the next commit.
+func (db *DB) take(may func(*waiter) bool) (batch []*waiter) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.queue = slices.DeleteFunc(db.queue, func(w *waiter) bool {
+		taken := len(batch) < db.shared && may(w)
+		if taken {
+			batch = append(batch, w)
+		}
+		return taken
+	})
 	return batch
 }
+
+func anybody(*waiter) bool { return true }
+
+// joint says that the work only adds rows, mostly new ones: beside others' it waits for no lock.
+func joint(w *waiter) bool { return w.kind != nil }
 
 func (db *DB) leave(w *waiter) bool {
 	db.mu.Lock()
