@@ -31,7 +31,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 # These are played without it, all of them: TestWholeIsAllOfIt holds the list to the tests.
 WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestBenchIngest TestBenchNightly TestBenchRefunds TestTorture.* \
 	TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
-	TestAskedAgainAfterEveryFault TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
+	TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
 NONE :=
 WHOLE_RUN = ^($(subst $(NONE) $(NONE),|,$(strip $(WHOLE))))$$
 

@@ -19,14 +19,14 @@ import (
 )
 
 // named is the tables whose rows others point at, in the order in which they do.
-var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts"}
+var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts", "incidents"}
 
 // Columns that tell when and by which process something was stored, and not what.
 var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at",
 	"since", "free_since", "asked_at", "held_since"}
 
 // Columns that point at a row.
-var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref"}
+var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref", "incident_id", "closed_as"}
 
 // State is all that a database holds, a line a row, without keys and without the instants of storing: two databases in
 // which the same happened give the same text, however often it was tried.
@@ -115,6 +115,8 @@ func unsealed(t testing.TB, db *sqldb.DB, table, id, value string) string {
 	return strings.TrimRight(string(plain), "\x00")
 }
 
+const keyLength = 13 // of a key in letters
+
 func shown(column, value string, names map[string]string) string {
 	switch {
 	case slices.Contains(pointing, column) && names[value] != "":
@@ -123,6 +125,8 @@ func shown(column, value string, names map[string]string) string {
 		return "NOWHERE"
 	case column == "body":
 		return digest(value)[:10]
+	case column == "slot" && len(value) == keyLength: // a signature's own, of which there may be many
+		return "its own"
 	case column == "external_id" && strings.HasPrefix(value, "refused:"):
 		return "refused"
 	}
