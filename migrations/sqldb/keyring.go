@@ -109,7 +109,7 @@ func (db *DB) Rewrap(ctx context.Context, by string, next custody.Key) error {
 	}
 	was := held.master
 	err = db.Write(ctx, by, func(tx *Tx) error {
-		stored, err := sealKeys.All(ctx, tx, "WHERE master = ? ORDER BY id", was.ID())
+		stored, err := sealKeys.All(ctx, tx, "WHERE master = ? AND master <> ? ORDER BY id", was.ID(), next.ID())
 		if err != nil {
 			return err
 		}
