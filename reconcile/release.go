@@ -89,7 +89,7 @@ func (k *Keeper) closeAtBank(ctx context.Context, line *bank.Line, s platform.St
 	_, call, err := line.CloseNumber(ctx, bank.OfNumber{Parent: s.Parent, Number: s.SubAccount})
 	call.BeganAt = begun.BeganAt
 	if noted := k.bank.NoteCall(ctx, call); noted != nil {
-		return false, errors.Join(err, noted)
+		return false, noted // whatever the bank has said: it is not on record, and the next round asks again
 	}
 	if call.Outcome != bank.CallRefused {
 		return err == nil, err
