@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"reflect"
 	"slices"
@@ -25,6 +26,8 @@ type Trial struct {
 	Fresh func()                                          // what is outside of the database begins anew; nil: nothing is
 	Steps bool                                            // it commits more than once, so that a part of it may be there alone
 	Modes func(call int) []FaultMode                      // nil: all of them
+
+	want string // the end of a single asking
 }
 
 // InTurn is one mode for one call in so many, in each run of the tests other calls and modes; with TORTURE=1 all of them.
@@ -85,13 +88,13 @@ func (tr Trial) Disturbed(t testing.TB) (calls int, wrong []string) {
 	restore := Snapshot(t, tr.URL)
 	before := tr.Shape(t, tr.URL)
 	calls, want, err := tr.once(t)
-	if err != nil || want == before {
+	if tr.want = want; err != nil || want == before {
 		return calls, []string{fmt.Sprintf("undisturbed it changes nothing (%v): %s", err, before)}
 	}
 	for call := 1; call <= calls; call++ {
 		for _, mode := range tr.Modes(call) {
 			restore(t)
-			for _, one := range tr.disturb(t, mode, call, before, want) {
+			for _, one := range tr.disturb(t, fault{mode, call}, before) {
 				wrong = append(wrong, fmt.Sprintf("call %d of %d, %s: %s", call, calls, mode, one))
 			}
 		}
@@ -122,29 +125,26 @@ func (tr *Trial) open(t testing.TB, faults *Faults) *sqldb.DB {
 	return db
 }
 
-// disturb asks once with a fault, and again when it is healed.
-func (tr *Trial) disturb(t testing.TB, mode FaultMode, call int, before, want string) (wrong []string) {
+// A fault is a call to the database that fails.
+type fault struct {
+	mode FaultMode
+	call int
+}
+
+// disturb asks once with a fault, and again when it is healed; with TORTURE=1 a call of another asking between fails as well.
+func (tr *Trial) disturb(t testing.TB, f fault, before string) (wrong []string) {
 	t.Helper()
 	faults := &Faults{}
 	db := tr.open(t, faults)
 	defer func() { _ = db.Close() }()
-	ctx, leave := context.WithCancel(context.Background())
-	defer leave()
-	faults.Arm(mode, call, leave)
-	err := tr.Run(ctx, db)
-	faults.Heal()
-	broke := mode == AnswerLost || mode == GoneForever || mode == BadConn
-	switch after := tr.Shape(t, tr.URL); {
-	case err == nil && after != want:
-		wrong = append(wrong, "acknowledged, and it is\n"+differing(want, after))
-	case err != nil && broke && !errors.Is(err, sqldb.ErrUnavailable):
-		wrong = append(wrong, "not called unavailable: "+err.Error())
-	case after != want && after != before && !tr.Steps:
-		wrong = append(wrong, "done by half:\n"+differing(want, after))
+	wrong = tr.ask(t, db, faults, f, before)
+	if os.Getenv("TORTURE") != "" {
+		f = fault{FaultModes[rand.IntN(len(FaultModes))], 1 + rand.IntN(2*f.call)}
+		for _, one := range tr.ask(t, db, faults, f, tr.Shape(t, tr.URL)) {
+			wrong = append(wrong, fmt.Sprintf("then call %d, %s: %s", f.call, f.mode, one))
+		}
 	}
-	if broken := tr.Sound(t, db); broken != "" {
-		wrong = append(wrong, "after it "+broken)
-	}
+	var err error
 	for range 3 { // a connection that broke may be met once more
 		if err = tr.Run(context.Background(), db); err == nil {
 			break
@@ -153,11 +153,34 @@ func (tr *Trial) disturb(t testing.TB, mode FaultMode, call int, before, want st
 	if err != nil {
 		wrong = append(wrong, "asked again: "+err.Error())
 	}
-	if ends := tr.Shape(t, tr.URL); ends != want {
-		wrong = append(wrong, "asked again it ends otherwise:\n"+differing(want, ends))
+	if ends := tr.Shape(t, tr.URL); ends != tr.want {
+		wrong = append(wrong, "asked again it ends otherwise:\n"+differing(tr.want, ends))
 	}
 	if broken := tr.Sound(t, db); broken != "" {
 		wrong = append(wrong, "asked again "+broken)
+	}
+	return wrong
+}
+
+// ask asks with a fault, and says what is wrong when it is healed; before is the state until then.
+func (tr *Trial) ask(t testing.TB, db *sqldb.DB, faults *Faults, f fault, before string) (wrong []string) {
+	t.Helper()
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	faults.Arm(f.mode, f.call, leave)
+	err := tr.Run(ctx, db)
+	faults.Heal()
+	broke := f.mode == AnswerLost || f.mode == GoneForever || f.mode == BadConn
+	switch after := tr.Shape(t, tr.URL); {
+	case err == nil && after != tr.want:
+		wrong = append(wrong, "acknowledged, and it is\n"+differing(tr.want, after))
+	case err != nil && broke && !errors.Is(err, sqldb.ErrUnavailable):
+		wrong = append(wrong, "not called unavailable: "+err.Error())
+	case after != tr.want && after != before && !tr.Steps:
+		wrong = append(wrong, "done by half:\n"+differing(tr.want, after))
+	}
+	if broken := tr.Sound(t, db); broken != "" {
+		wrong = append(wrong, "after it "+broken)
 	}
 	return wrong
 }
