@@ -25,7 +25,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -91,18 +91,21 @@ type call struct {
 	settings       *Settings
 	origin         map[string]origin // per setting
 	problems       []string          // settings that could not be read
-	getenv         func(string) string
+	getenv         environment
 	now            func() time.Time // the clock the database is opened with; the demonstration has its own
 	stdout, stderr io.Writer
 }
 
+// environment gives the value of a variable, and whether there is one: an empty one can mean something.
+type environment func(name string) (value string, there bool)
+
 // run is the program: it parses, runs one command and gives the exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, getenv environment, stdout, stderr io.Writer) int {
 	return runAt(ctx, args, getenv, time.Now, stdout, stderr)
 }
 
 // runAt is run with a clock of the caller's.
-func runAt(ctx context.Context, args []string, getenv func(string) string, now func() time.Time, stdout, stderr io.Writer) int {
+func runAt(ctx context.Context, args []string, getenv environment, now func() time.Time, stdout, stderr io.Writer) int {
 	var p program
 	c := &call{settings: &p.Settings, origin: map[string]origin{}, getenv: getenv, now: now, stdout: stdout, stderr: stderr}
 	helped := false

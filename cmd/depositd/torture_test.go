@@ -37,7 +37,8 @@ func on(t *testing.T, file, url, bug string) *process {
 	getenv := settingsFor(t, url, nil)
 	p := &process{file: file, env: []string{"USER=tester", sqldb.SeededBug + "=" + bug, "TZ=UTC"}}
 	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_MASTER_KEY_FILE", "DEPOSITD_LISTEN"} {
-		p.env = append(p.env, name+"="+getenv(name))
+		value, _ := getenv(name)
+		p.env = append(p.env, name+"="+value)
 	}
 	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=127.0.0.1:0", "PATH="+os.Getenv("PATH"))
 	return p
