@@ -182,6 +182,18 @@ func (x *examination) clock(ctx context.Context) {
 		return
 	}
 	x.ok("时钟", "与数据库相差不超过 %s", mostSkew)
+	x.trustedTime(ctx)
+}
+
+// trustedTime says when the database's clock is behind the time that openings and notices are judged by.
+func (x *examination) trustedTime(ctx context.Context) {
+	ahead, err := x.db.TrustedAhead(ctx)
+	if err != nil { // the table is not there yet, which is told already
+		return
+	}
+	if ahead > sqldb.MostStatedAhead {
+		x.bad("可信时间", fmt.Sprintf("比数据库时间超前 %s：数据库时钟被拨回，或曾经走快；在追上以前，开标时间提前须多等同样长的时间", ahead.Round(time.Second)), "校准数据库服务器的时间并启用时间同步（NTP）；时间已准的，等它追上即可，不影响按时开标")
+	}
 }
 
 // secretKey reads the key that seals the second factors' secrets; the service makes it where there is none.

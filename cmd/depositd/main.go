@@ -92,7 +92,7 @@ type call struct {
 	origin         map[string]origin // per setting
 	problems       []string          // settings that could not be read
 	getenv         environment
-	now            func() time.Time // the clock the database is opened with; the demonstration has its own
+	now            func() time.Time // the clock the database is opened with, as sqldb.OpenAt has it; the demonstration has its own
 	stdout, stderr io.Writer
 }
 
@@ -101,10 +101,10 @@ type environment func(name string) (value string, there bool)
 
 // run is the program: it parses, runs one command and gives the exit code.
 func run(ctx context.Context, args []string, getenv environment, stdout, stderr io.Writer) int {
-	return runAt(ctx, args, getenv, time.Now, stdout, stderr)
+	return runAt(ctx, args, getenv, nil, stdout, stderr)
 }
 
-// runAt is run with a clock of the caller's.
+// runAt is run with a clock of the caller's, which stands for the database's too; nil is the machine's, and the database's own.
 func runAt(ctx context.Context, args []string, getenv environment, now func() time.Time, stdout, stderr io.Writer) int {
 	var p program
 	c := &call{settings: &p.Settings, origin: map[string]origin{}, getenv: getenv, now: now, stdout: stdout, stderr: stderr}
