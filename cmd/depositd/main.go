@@ -43,7 +43,7 @@ type program struct {
 	Watch      watchCmd      `cmd:"" help:"立即查找预案 4.6 与 5.1.1 的故障，打印逐步证据与责任判断（服务每分钟自动执行）"`
 	Check      checkCmd      `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
 	Bench      benchCmd      `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
-	Verify     verifyCmd     `cmd:"" help:"检查数据的内部一致性与审计封印"`
+	Verify     verifyCmd     `cmd:"" help:"检查数据的内部一致性与审计封印，并打开每一处密文"`
 	Checkpoint checkpointCmd `cmd:"" help:"打印审计日志的检查点，供保存在数据库以外"`
 	Seal       sealCmd       `cmd:"" help:"银行报文的密钥：生成、签名样例、证书指纹"`
 	Refund     refundCmd     `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`

@@ -51,6 +51,9 @@ func State(t testing.TB, url string) string {
 // sealedColumns are those that hold sealed values.
 var sealedColumns = map[string]bool{"sealed": true, "body": true, "said": true, "fault": true}
 
+// placed are the columns that say where a row stands in a whole, in the order in which its sealed value is bound to them.
+var placed = map[string]bool{"message_parts.part": true, "faults.line": true, "faults.col": true}
+
 // open are the tables whose bodies are not sealed: they name no payer, or wait to be.
 var open = map[string]bool{"incident_plans": true, "webhook_deliveries": true, "unsealed": true}
 
@@ -76,6 +79,7 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 			t.Fatal(err)
 		}
 		line, id, bound := table, "", "" // what its sealed values are bound to
+		var places []int
 		for i, column := range columns {
 			value := values[i].String
 			if column == "id" {
@@ -84,8 +88,12 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 			if column == "id" || (column == "message_id" || column == "row_id") && id == "" {
 				bound = value
 			}
+			if placed[table+"."+column] {
+				place, _ := strconv.Atoi(value)
+				places = append(places, place)
+			}
 			if sealedColumns[column] && !open[table] && value != "" {
-				value = unsealed(t, db, table, bound, value)
+				value = unsealed(t, db, table, bound, value, places)
 			}
 			if !slices.Contains(passing, column) {
 				line += " " + column + "=" + shown(column, value, names)
@@ -105,10 +113,10 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 }
 
 // unsealed is what a sealed value says.
-func unsealed(t testing.TB, db *sqldb.DB, table, id, value string) string {
+func unsealed(t testing.TB, db *sqldb.DB, table, id, value string, places []int) string {
 	t.Helper()
 	key, _ := strconv.ParseInt(id, 10, 64)
-	plain, err := db.Unseal(table, sqldb.ID(key), []byte(value))
+	plain, err := db.Unseal(table, sqldb.ID(key), []byte(value), places...)
 	if err != nil {
 		t.Fatalf("%s %s: %v", table, id, err)
 	}
