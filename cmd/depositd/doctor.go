@@ -123,6 +123,10 @@ func (x *examination) masterKey(ctx context.Context) {
 		return
 	}
 	its, err := x.db.Master(ctx)
+	if errors.Is(err, sqldb.ErrNoKeys) {
+		x.bad("主密钥", "库中有密文，但表 seal_keys 是空的", "从备份恢复表 seal_keys；没有它，库中的户名、账号和报文无法读取")
+		return
+	}
 	if err != nil { // there are no tables yet, which is told already
 		return
 	}

@@ -178,6 +178,8 @@ func explain(err error) string {
 		return "主密钥与数据库不符：请检查 --master-key-file 或 --master-share；depositd doctor 列出两者的编号（master_key_differs）"
 	case errors.Is(err, sqldb.ErrNoTags):
 		return "库中的检索密钥缺失：请从备份恢复表 seal_keys（seal_keys_incomplete）"
+	case errors.Is(err, sqldb.ErrNoKeys):
+		return "库中有密文，但其密钥不在表 seal_keys 中：新的密钥打不开它们，故不生成。请从备份恢复表 seal_keys（只恢复这一张表即可，主密钥不变），再重试（seal_keys_missing）"
 	case errors.Is(err, sqldb.ErrSealed):
 		return "库中有密文打不开，是被改动、移动，或其密钥已不在表 seal_keys 中：请与备份核对（sealed_value_damaged）\n" + err.Error()
 	case errors.Is(err, sqldb.ErrUnavailable):

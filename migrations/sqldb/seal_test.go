@@ -185,6 +185,41 @@ func TestUnlockAtOnce(t *testing.T) {
 	})
 }
 
+// When the keys of a database are gone and what they sealed is not, no others are made, whichever is missing; where nothing was
+// sealed they are.
+func TestKeysGone(t *testing.T) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		for _, c := range []struct {
+			gone string
+			kept bool
+			want error
+		}{{"", false, nil}, {" WHERE purpose = 'ROWS'", false, nil}, {" WHERE purpose = 'ROWS'", true, sqldb.ErrNoKeys}, {"", true, sqldb.ErrNoKeys}} {
+			db := sqldbtest.Open(t, url, time.Now)
+			if c.kept {
+				store(t, db, secret{ID: sqldb.NewID(), Name: "甲"})
+			}
+			kept := sqldbtest.Strings(t, url, "SELECT COUNT(*) FROM seal_keys")[0]
+			sqldbtest.Exec(t, url, "DELETE FROM seal_keys"+c.gone)
+			left := sqldbtest.Strings(t, url, "SELECT COUNT(*) FROM seal_keys")[0]
+			again := reopened(t, url, time.Now())
+			if err := again.Unlock(ctx, sqldbtest.Master); !errors.Is(err, c.want) {
+				t.Errorf("%q, %v: %v", c.gone, c.kept, err)
+			}
+			if _, err := again.Master(ctx); c.gone == "" && !errors.Is(err, c.want) {
+				t.Errorf("%q, %v: its master key: %v", c.gone, c.kept, err)
+			}
+			if n := sqldbtest.Strings(t, url, "SELECT COUNT(*) FROM seal_keys")[0]; c.want != nil && n != left || c.want == nil && n != kept {
+				t.Errorf("%q, %v: %s keys", c.gone, c.kept, n)
+			}
+			if c.want != nil { // as from a backup
+				sqldbtest.Exec(t, url, "DELETE FROM touched", "DELETE FROM seal_keys")
+				sqldbtest.Unlock(t, again)
+			}
+		}
+	})
+}
+
 // formerRows is a row of each kind as it stood before there were seals, with the name 聊城甲 and account 6217 in it.
 var formerRows = []string{
 	"INSERT INTO entries VALUES (1,'b','p','2026-06-12','S',0,'C','','',0,'n',100,'2026-06-12 09:00:00.000','聊城甲','聊城甲','6217','某行','102','备注','2026-06-12 09:00:00.000')",
