@@ -3,6 +3,8 @@ package sqldb_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +71,34 @@ func TestTrustedAtOnce(t *testing.T) {
 		}
 		if ahead, err := sqldbtest.Open(t, url, func() time.Time { return noon }).TrustedAhead(ctx); err != nil || ahead != 2*time.Minute {
 			t.Errorf("%s, %v", ahead, err)
+		}
+	})
+}
+
+// TestWhoseClock: the program's database is asked for its own clock, a simulated one is not.
+func TestWhoseClock(t *testing.T) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		for _, clock := range []func() time.Time{nil, time.Now} {
+			var faults sqldbtest.Faults
+			db, err := sqldb.OpenWith(ctx, url, clock, faults.Between)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sqldbtest.Unlock(t, db)
+			faults.Texts()
+			if err := db.Write(ctx, "test", func(tx *sqldb.Tx) error { _, err := tx.Trusted(ctx); return err }); err != nil {
+				t.Fatal(err)
+			}
+			asked := slices.ContainsFunc(faults.Texts(), func(text string) bool {
+				return strings.HasPrefix(text, "SELECT DATE_FORMAT(UTC_TIMESTAMP") || strings.HasPrefix(text, "SELECT strftime(")
+			})
+			if asked != (clock == nil) {
+				t.Errorf("with a clock of the caller's: %v; the database's was asked: %v", clock != nil, asked)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
