@@ -31,7 +31,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 # These are played without it, all of them: TestWholeIsAllOfIt holds the list to the tests.
 WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestCanary.* TestBenchIngest TestBenchNightly TestBenchRefunds TestTorture.* \
 	TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
-	TestAskedAgainAfterEveryFault TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
+	TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
 NONE :=
 WHOLE_RUN = ^($(subst $(NONE) $(NONE),|,$(strip $(WHOLE))))$$
 
@@ -64,7 +64,7 @@ bench: build ## the benchmark's result, in bench.json, on both engines; beside i
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }
 	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test -race $(TAGS) -timeout 60m -run '^TestTorture' ./...
-	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test $(TAGS) -timeout 180m -run '^TestTorture(NeverTwice|Killed|Disk|PowerCut|SenderKilled|EveryCallFails|ForecastIsInTime|Timing)$$' ./...
+	IN_MEMORY=1 testdata/with-mariadb.sh env TORTURE=1 $(GO) test $(TAGS) -timeout 180m -run '^TestTorture(NeverTwice|Killed|Disk|PowerCut|SenderKilled|Every(Call|Act|Step)Fails|ForecastIsInTime|Timing)$$' ./...
 
 clean: ## removes what make made
 	rm -rf bin bench.json

@@ -52,11 +52,12 @@ var calls = sqldb.NewTable("calls", "id, bank, code, subject, began_at, took_ms,
 })
 
 // NoteCall keeps the record of a call, after the call: no network waits for it, and it waits for none. Kept again it is
-// the same record.
+// the same record, which says what was said of it last. One that must not be forgotten, since the bank does something by it and says
+// so once, is kept as CallUnknown before it is made.
 func (d *Desk) NoteCall(ctx context.Context, c Call) error {
 	return d.db.Write(ctx, c.Bank, func(tx *sqldb.Tx) error {
-		known, err := sqldb.Value[int](ctx, tx, "SELECT COUNT(*) FROM calls WHERE bank = ? AND code = ? AND began_at = ? AND subject = ?",
-			c.Bank, c.Code, sqldb.At(c.BeganAt), c.Subject)
+		known, err := tx.Exec(ctx, "UPDATE calls SET took_ms = ?, outcome = ?, result = ?, detail = ? WHERE bank = ? AND code = ? AND began_at = ? AND subject = ?",
+			c.TookMs, c.Outcome, c.Result, c.Detail, c.Bank, c.Code, sqldb.At(c.BeganAt), c.Subject)
 		if err != nil || known > 0 {
 			return err
 		}

@@ -35,7 +35,7 @@ type filePart struct {
 }
 
 var fileParts = sqldb.NewTable("message_parts", "message_id, part, body", func(p *filePart) []any {
-	return []any{&p.MessageID, &p.Part, sqldb.Sealed("message_parts", &p.MessageID, &p.Body)}
+	return []any{&p.MessageID, &p.Part, sqldb.SealedAt("message_parts", &p.MessageID, []*int{&p.Part}, &p.Body)}
 })
 
 type storedFault struct {
@@ -44,7 +44,7 @@ type storedFault struct {
 }
 
 var faults = sqldb.NewTable("faults", "message_id, line, col, code, sealed", func(f *storedFault) []any {
-	return []any{&f.MessageID, &f.Line, &f.Column, &f.Code, sqldb.Sealed("faults", &f.MessageID, &f.Text, &f.Raw)}
+	return []any{&f.MessageID, &f.Line, &f.Column, &f.Code, sqldb.SealedAt("faults", &f.MessageID, []*int{&f.Line, &f.Column}, &f.Text, &f.Raw)}
 })
 
 // Import reads a bank's end-of-day file: its bytes are kept first, then its lines become entries as they stream by, and

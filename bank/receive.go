@@ -40,7 +40,10 @@ type StoredMessage struct {
 var messages = sqldb.NewTable("messages", "id, bank, external_id, source, kind, outcome, code, sha256, size, received_at, body",
 	func(m *StoredMessage) []any {
 		return []any{&m.ID, &m.Bank, &m.ExternalID, &m.Source, &m.Kind, &m.Outcome, &m.Code, &m.Digest, &m.Size, sqldb.Wall(&m.ReceivedAt), sqldb.Sealed("messages", &m.ID, &m.Detail, &m.Body)}
-	})
+	}).Holds(func(db *sqldb.DB, m *StoredMessage) (bool, error) {
+	tag, err := db.Tag(tagOfMessage, hash(m.Body))
+	return len(m.Body) == 0 || tag == m.Digest, err // a file stands in parts: see ChangedFiles
+})
 
 // Source says which way a sighting came.
 type Source string

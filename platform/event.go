@@ -101,19 +101,18 @@ var platformEvents = sqldb.NewTable("platform_events", "id, number, kind, lot_id
 // done. Conflict "event_number_reused" where the number stood for another event, "state_forbids" where the lot or bid is
 // past it, "opening_early" for an opening before its hour; NotFound "lot_unknown", "bid_unknown".
 func (d *Desk) Record(ctx context.Context, by string, o EventOrder) (known bool, err error) {
-	calledAt := d.db.Now()
 	err = d.write(ctx, by, func(tx *sqldb.Tx) error {
-		done, err := recordEvents(ctx, tx, "", []EventOrder{o}, calledAt)
+		done, err := recordEvents(ctx, tx, "", []EventOrder{o})
 		known = err == nil && done[0] == unchanged
 		return err
 	})
 	return known, err
 }
 
-// mostAhead is how far the platform's clock may be ahead of ours. An opening dated tomorrow would show tomorrow's bidders.
+// mostAhead is how far the platform's clock may be ahead of the database's. An opening dated tomorrow would show tomorrow's bidders.
 const mostAhead = 5 * time.Minute
 
-func (o *EventOrder) check(calledAt time.Time) error {
+func (o *EventOrder) check(clock time.Time) error {
 	for _, err := range []error{
 		requireText("number", &o.Number, 64),
 		requireText("lot", &o.Lot, 64),
@@ -130,7 +129,7 @@ func (o *EventOrder) check(calledAt time.Time) error {
 	switch {
 	case !ok:
 		return deposit.Refuse(deposit.Invalid, "event_kind_unknown", "kind 事件类型不存在，请核对接口文档")
-	case o.HappenedAt.After(calledAt.Add(mostAhead)):
+	case o.HappenedAt.After(clock.Add(mostAhead)):
 		return deposit.Refuse(deposit.Invalid, "event_in_future", "happened_at 事件时间晚于当前时间，请核对平台时钟")
 	case kind.opensAt == '!' && !o.OpensAt.After(o.HappenedAt):
 		return deposit.Refuse(deposit.Invalid, "opening_past", "opening_at 新的开标时间必须填写，且晚于事件时间")
@@ -161,6 +160,7 @@ func (o EventOrder) digest() string {
 // register is what one call of recordEvents works on.
 type register struct {
 	tx      *sqldb.Tx
+	time    time.Time         // trusted
 	digests map[string]string // of the events known, by number
 	lots    map[string]Lot
 	bids    map[bidName]*Bid
@@ -172,10 +172,17 @@ type register struct {
 }
 
 // recordEvents is Record for many, in their order; list names them in refusals. unchanged is an event known before.
-func recordEvents(ctx context.Context, tx *sqldb.Tx, list string, orders []EventOrder, calledAt time.Time) ([]outcome, error) {
+func recordEvents(ctx context.Context, tx *sqldb.Tx, list string, orders []EventOrder) ([]outcome, error) {
+	if len(orders) == 0 {
+		return nil, nil
+	}
 	orders = slices.Clone(orders)
+	now, err := tx.Trusted(ctx, distinct(orders, func(o EventOrder) time.Time { return o.HappenedAt })...)
+	if err != nil {
+		return nil, err
+	}
 	for i := range orders {
-		if err := orders[i].check(calledAt); err != nil {
+		if err := orders[i].check(now.Clock); err != nil {
 			return nil, inElement(list, i, err)
 		}
 	}
@@ -183,6 +190,7 @@ func recordEvents(ctx context.Context, tx *sqldb.Tx, list string, orders []Event
 	if err != nil {
 		return nil, err
 	}
+	r.time = now.Time
 	done := make([]outcome, len(orders))
 	for i, o := range orders {
 		if done[i], err = r.record(ctx, o); err != nil {
@@ -266,9 +274,12 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 	if o.Kind == EventOpeningMoved && lot.State == LotAnnounced && !o.Postponed && o.OpensAt.Before(lot.OpensAt) {
 		return wishEarlier(ctx, r.tx, lot, o.OpensAt)
 	}
-	after, err := lot.after(o, r.tx.Now)
+	after, err := lot.after(o, r.time)
 	if err != nil {
 		return err
+	}
+	if o.Kind == EventRetendered {
+		after.AnnouncedAt = r.tx.Now
 	}
 	r.touchedLots = append(r.touchedLots, lot.ID)
 	if after.State != lot.State {
@@ -278,15 +289,15 @@ func (r *register) apply(ctx context.Context, lot Lot, bid *Bid, o EventOrder) (
 	return err
 }
 
-// after is the lot after an event. An opening is refused before its hour by our clock too: the platform's may be wrong.
-func (l Lot) after(o EventOrder, now time.Time) (Lot, error) {
+// after is the lot after an event. An opening is refused before its hour by trusted time too: the platform's clock may be wrong.
+func (l Lot) after(o EventOrder, trusted time.Time) (Lot, error) {
 	next, err := lotMoves.Next(string(l.State), string(o.Kind))
 	if err != nil {
 		return l, forbidden("标段", l.State.Chinese(), o.Kind)
 	}
 	switch o.Kind {
 	case EventOpened:
-		if o.HappenedAt.Before(l.OpensAt) || now.Before(l.OpensAt) {
+		if o.HappenedAt.Before(l.OpensAt) || trusted.Before(l.OpensAt) {
 			return l, deposit.Refuse(deposit.Conflict, "opening_early", "happened_at 未到开标时间（", deposit.Wall(l.OpensAt),
 				"），不能开标；如开标时间已提前，请先推送开标时间变更")
 		}
@@ -296,9 +307,6 @@ func (l Lot) after(o EventOrder, now time.Time) (Lot, error) {
 			return l, deposit.Refuse(deposit.Conflict, "not_postponed", "opens_at 推迟后的开标时间须晚于原定的 ", deposit.Wall(l.OpensAt), "；如为提前，请推送开标时间变更")
 		}
 		l.OpensAt, l.OpenedAt = o.OpensAt, time.Time{}
-		if o.Kind == EventRetendered {
-			l.AnnouncedAt = now
-		}
 	}
 	l.State = LotState(next)
 	return l, nil

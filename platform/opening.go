@@ -47,7 +47,7 @@ const earlierNotice = 24 * time.Hour
 
 // wishEarlier keeps the platform's wish for an earlier opening. Said again, nothing changes.
 func wishEarlier(ctx context.Context, tx *sqldb.Tx, lot Lot, opensAt time.Time) error {
-	if err := inNotice(tx, opensAt); err != nil {
+	if err := inNotice(ctx, tx, opensAt); err != nil {
 		return err
 	}
 	said, err := wordsOn(ctx, tx, lot, saidEarlier, opensAt)
@@ -61,9 +61,12 @@ func wishEarlier(ctx context.Context, tx *sqldb.Tx, lot Lot, opensAt time.Time) 
 	return tx.Note(ctx, "lots", lot.ID, "EARLIER_WISHED", "平台要求开标时间提前："+deposit.Wall(lot.OpensAt)+" → "+deposit.Wall(opensAt)+"，待两人同意")
 }
 
-func inNotice(tx *sqldb.Tx, opensAt time.Time) error {
-	if !opensAt.Before(tx.Now.Add(earlierNotice)) {
-		return nil
+// inNotice refuses an opening that trusted time is nearer to than the notice: neither a clock set back nor one set forward makes
+// it shorter.
+func inNotice(ctx context.Context, tx *sqldb.Tx, opensAt time.Time) error {
+	now, err := tx.Trusted(ctx)
+	if err != nil || !opensAt.Before(now.Time.Add(earlierNotice)) {
+		return err
 	}
 	return deposit.Refuse(deposit.Conflict, "notice_short", "opening_at 开标时间提前须至少提前 24 小时确定，请改为更晚的时间，或维持原定时间")
 }
@@ -113,7 +116,7 @@ func (d *Desk) AgreeEarlier(ctx context.Context, w Word, opensAt time.Time) (a A
 		case lot.State != LotAnnounced:
 			return forbidden("标段", lot.State.Chinese(), EventOpeningMoved)
 		}
-		if err := inNotice(tx, opensAt); err != nil {
+		if err := inNotice(ctx, tx, opensAt); err != nil {
 			return err
 		}
 		if a, err = say(ctx, tx, lot, openingWord{Kind: saidEarlier, OpensAt: opensAt, Reason: w.Reason}, said[1:]); err != nil || !a.Done {
@@ -130,7 +133,8 @@ func (d *Desk) AgreeEarlier(ctx context.Context, w Word, opensAt time.Time) (a A
 }
 
 // SayOpened is a person's word that a lot was opened, for when the platform cannot say so. With the second person's the lot
-// is open. NotFound "lot_unknown"; Denied "same_person"; Conflict "opening_early" before its hour, "state_forbids".
+// is open. NotFound "lot_unknown"; Denied "same_person"; Conflict "opening_early" before its hour by the database's clock,
+// "state_forbids".
 func (d *Desk) SayOpened(ctx context.Context, w Word) (a Agreement, err error) {
 	if err := requireText("reason", &w.Reason, 400); err != nil {
 		return a, err
@@ -140,8 +144,12 @@ func (d *Desk) SayOpened(ctx context.Context, w Word) (a Agreement, err error) {
 		if err != nil {
 			return err
 		}
-		opening := EventOrder{Number: "KB-" + lot.ID.String() + "-" + lot.OpensAt.Format("20060102150405"), Kind: EventOpened, Lot: w.Lot, HappenedAt: tx.Now}
-		if _, err := lot.after(opening, tx.Now); err != nil {
+		now, err := tx.Trusted(ctx)
+		if err != nil {
+			return err
+		}
+		opening := EventOrder{Number: "KB-" + lot.ID.String() + "-" + lot.OpensAt.Format("20060102150405"), Kind: EventOpened, Lot: w.Lot, HappenedAt: now.Clock}
+		if _, err := lot.after(opening, now.Time); err != nil {
 			return err
 		}
 		said, err := wordsOn(ctx, tx, lot, saidOpened, lot.OpensAt)
@@ -152,7 +160,7 @@ func (d *Desk) SayOpened(ctx context.Context, w Word) (a Agreement, err error) {
 			return err
 		}
 		opening.Note = fmt.Sprint(a.Persons[0], "、", a.Persons[1], " 两人确认：", w.Reason)
-		if _, err := recordEvents(ctx, tx, "", []EventOrder{opening}, tx.Now); err != nil {
+		if _, err := recordEvents(ctx, tx, "", []EventOrder{opening}); err != nil {
 			return err
 		}
 		a.Lot, err = LotByNumber(ctx, tx, w.Lot)

@@ -52,7 +52,7 @@ func (d *Desk) Sync(ctx context.Context, by string, o SyncOrder) (SyncResult, er
 		if err != nil {
 			return err
 		}
-		events, err := recordEvents(ctx, tx, "events", o.Events, calledAt)
+		events, err := recordEvents(ctx, tx, "events", o.Events)
 		for _, lot := range lots {
 			result.count(&result.Lots, lot.outcome)
 		}

@@ -251,7 +251,7 @@ func TestAnyOrderEndsTheSame(t *testing.T) {
 			}
 			h.close()
 			reports = append(reports, canonical(h.close()))
-			checks, err := h.reconcile.Verify(context.Background())
+			checks, err := h.reconcile.Invariants(context.Background())
 			h.must(err)
 			for _, c := range checks {
 				if c.Count > 0 {

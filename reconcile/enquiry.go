@@ -96,12 +96,24 @@ var enquiries = sqldb.NewTable("enquiries", "id, sub_account, amount, day, seria
 			sqldb.Wall(&e.ReleasedAt), &e.Answer, &e.Place, &e.State, &e.Version}
 	})
 
-// Enquire takes a bidder's question. Nothing is answered yet.
+// sameQuestion is how long a question that waits for its answer is the same one when the same person asks it again.
+const sameQuestion = 24 * time.Hour
+
+// Enquire takes a bidder's question; asked again while it waits it is the same enquiry. Nothing is answered yet.
 func (d *Desk) Enquire(ctx context.Context, by string, o EnquiryOrder) (e Enquiry, err error) {
 	if err := o.check(); err != nil {
 		return e, err
 	}
 	err = d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+		waiting, err := enquiries.All(ctx, tx, "WHERE asked_at > ? AND state = ? AND asked_by = ? AND bank = ? AND serial = ? AND day = ? AND sub_account = ? AND amount = ? ORDER BY asked_at, id",
+			sqldb.At(tx.Now.Add(-sameQuestion)), Asked, by, o.Bank, o.Serial, o.Day, o.SubAccount, o.Amount)
+		if err != nil {
+			return err
+		}
+		if at := slices.IndexFunc(waiting, func(w Enquiry) bool { return w.Payer == o.Payer && w.Reason == o.Reason }); at >= 0 {
+			e = waiting[at]
+			return nil
+		}
 		e = Enquiry{ID: tx.NewID(), SubAccount: o.SubAccount, Amount: o.Amount, Day: o.Day, Serial: o.Serial, Bank: o.Bank, Payer: o.Payer, Reason: o.Reason,
 			AskedBy: by, AskedAt: tx.Now, State: Asked, Version: 1}
 		return errors.Join(enquiries.Insert(ctx, tx, e), tx.Note(ctx, "enquiries", e.ID, Asked, o.Reason))

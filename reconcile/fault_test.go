@@ -220,7 +220,7 @@ func (tr *trial) again(t testing.TB, h *house) string {
 
 // broken names the invariants that do not hold.
 func broken(h *house, when string) (wrong string) {
-	checks, err := h.reconcile.Verify(context.Background())
+	checks, err := h.reconcile.Invariants(context.Background())
 	if err != nil {
 		return when + ": " + err.Error()
 	}

@@ -35,7 +35,12 @@ type kept struct {
 // keep makes one; numbers says in banks.yaml's words where numbers come from, called whether the bank can be called.
 func keep(t *testing.T, url, numbers string, called bool) *kept {
 	t.Helper()
-	h := open(t, url)
+	return keptOver(t, open(t, url), numbers, called)
+}
+
+// keptOver makes one of a house.
+func keptOver(t *testing.T, h *house, numbers string, called bool) *kept {
+	t.Helper()
 	k := &kept{house: h}
 	text := keeperBanks + "    numbers: " + numbers + "\n"
 	plain, err := bank.ParseSet([]byte(keeperBanks), nil)

@@ -71,7 +71,8 @@ func subAccountsOf(stuck []platform.StuckNumber) []string {
 }
 
 // closeAtBank asks the bank to close a number, unless it has refused that just now. That the bank does not know the number,
-// after an earlier closing that it did or may have done, says that it is closed.
+// after an earlier closing that it did or may have done, says that it is closed; so that one whose end nobody could write down is
+// not forgotten, it is noted before it is asked for.
 func (k *Keeper) closeAtBank(ctx context.Context, line *bank.Line, s platform.StuckNumber) (closed bool, err error) {
 	code := line.Bank().Adapter.Calls.Close.Code
 	before, err := k.bank.CallsAbout(ctx, s.Bank, code, s.SubAccount, s.Since)
@@ -81,9 +82,14 @@ func (k *Keeper) closeAtBank(ctx context.Context, line *bank.Line, s platform.St
 	if len(before) > 0 && k.db.Now().Before(before[0].BeganAt.Add(pauseAfter[before[0].Outcome])) {
 		return false, nil
 	}
+	begun := bank.Call{Bank: s.Bank, Code: code, Subject: s.SubAccount, BeganAt: k.db.Now(), Outcome: bank.CallUnknown, Detail: "已发出，结果尚未记下"}
+	if err := k.bank.NoteCall(ctx, begun); err != nil {
+		return false, err
+	}
 	_, call, err := line.CloseNumber(ctx, bank.OfNumber{Parent: s.Parent, Number: s.SubAccount})
+	call.BeganAt = begun.BeganAt
 	if noted := k.bank.NoteCall(ctx, call); noted != nil {
-		return false, errors.Join(err, noted)
+		return false, noted // whatever the bank has said: it is not on record, and the next round asks again
 	}
 	if call.Outcome != bank.CallRefused {
 		return err == nil, err

@@ -12,13 +12,17 @@ import (
 
 // What people do about findings, beside moving them: each is a line of the audit trail, and none changes what was found.
 
-// CommentOn adds a remark to a finding that the person may see.
+// CommentOn adds a remark to a finding that the person may see; it is there once where nothing has happened since the person made it.
 func (d *Desk) CommentOn(ctx context.Context, by string, eyes deposit.Sight, m FindingMove) error {
 	if strings.TrimSpace(m.Note) == "" {
 		return noteRequired()
 	}
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		if _, err := seenFinding(ctx, tx, eyes, m.ID); err != nil {
+			return err
+		}
+		last, err := sqldb.Events.All(ctx, tx, "WHERE row_id = ? AND table_name = 'findings' ORDER BY seq DESC LIMIT 1", m.ID)
+		if err != nil || len(last) == 1 && last[0].By == by && last[0].Became == string(StepComment) && last[0].Note == m.Note {
 			return err
 		}
 		return tx.Note(ctx, "findings", m.ID, string(StepComment), m.Note)
@@ -29,7 +33,7 @@ func (d *Desk) CommentOn(ctx context.Context, by string, eyes deposit.Sight, m F
 func (d *Desk) Take(ctx context.Context, by string, eyes deposit.Sight, id sqldb.ID) error {
 	return d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
 		f, err := seenFinding(ctx, tx, eyes, id)
-		if err != nil {
+		if err != nil || f.Owner == by {
 			return err
 		}
 		n, err := tx.Exec(ctx, "UPDATE findings SET owner = ? WHERE id = ? AND owner = ?", by, id, f.Owner)

@@ -2,8 +2,6 @@ package refund
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
@@ -35,7 +33,7 @@ const (
 
 var answers = sqldb.NewTable("refund_answers", "id, send_id, kind, body, at", func(a *Answer) []any {
 	return []any{&a.ID, &a.SendID, &a.Kind, sqldb.Sealed("refund_answers", &a.ID, &a.SHA256, &a.Body), sqldb.Wall(&a.At)}
-})
+}).Holds(func(_ *sqldb.DB, a *Answer) (bool, error) { return a.SHA256 == hashOf(a.Body), nil })
 
 // acts is what a bank's word makes of a line. What it does not know, and a payment it cannot find, is a line that nobody
 // knows of: only the three facts of Disprove make it FAILED.
@@ -67,8 +65,7 @@ func (d *Desk) Answered(ctx context.Context, by string, b *bank.Bank, send sqldb
 				return err
 			}
 			results := read.Results(payout)
-			sum := sha256.Sum256(raw)
-			if err := answers.Insert(ctx, tx, Answer{ID: tx.NewID(), SendID: send, Kind: kind, SHA256: hex.EncodeToString(sum[:]), Body: raw, At: tx.Now}); err != nil {
+			if err := answers.Insert(ctx, tx, Answer{ID: tx.NewID(), SendID: send, Kind: kind, SHA256: hashOf(raw), Body: raw, At: tx.Now}); err != nil {
 				return err
 			}
 			for i := range all {

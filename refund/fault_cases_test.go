@@ -9,6 +9,7 @@ import (
 	"depositd/bank/banksim"
 	"depositd/migrations/sqldb"
 	"depositd/platform/deposit"
+	"depositd/reconcile"
 	"depositd/refund"
 )
 
@@ -129,6 +130,24 @@ func changeOf(credit sqldb.ID) refund.ChangeOrder {
 	return refund.ChangeOrder{Eyes: deposit.SightOfAll(), EntryID: credit, PayeeName: "更名公司", PayeeAccount: "62129999", Evidence: "更名通知书"}
 }
 
+// changes has the payee of a credit changed, once somebody has reviewed it.
+func changes(h *house) {
+	_, err := h.refund.ProposeChange(context.Background(), "甲", changeOf(h.credit(h.ready(2)[0])))
+	h.must(err)
+}
+
+func changesOne(ctx context.Context, h *house) ([]refund.PayeeChange, error) {
+	credit, err := creditOne(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.refund.Changes(ctx, credit)
+	if len(all) == 0 {
+		err = cmpErr(err)
+	}
+	return all, err
+}
+
 func forfeitOf(credit sqldb.ID) refund.DispositionOrder {
 	return refund.DispositionOrder{Eyes: deposit.SightOfAll(), EntryID: credit, Kind: refund.Forfeited, Purpose: "TENDERER", Amount: 100, Document: "1"}
 }
@@ -179,6 +198,23 @@ var useCases = []useCase{
 	{name: "CancelDraft", stage: func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, run: on(is(refund.Cancelled), func(ctx context.Context, h *house, l *refund.Line) error {
 		return h.refund.CancelDraft(ctx, "甲", l.ID, l.Version, "填错")
 	})},
+	{name: "CancelDrafts", stage: func(h *house) { h.submitted("R1", orders(h.ready(2)...)...) }, run: on(is(refund.Cancelled), func(ctx context.Context, h *house, l *refund.Line) error {
+		return unlessDone(h.refund.CancelDrafts(ctx, "甲", []sqldb.ID{l.ID}, "填错"))
+	})},
+	{name: "RevealPayee", stage: staged, run: func(ctx context.Context, h *house) error {
+		l, err := lineOne(ctx, h)
+		if err == nil {
+			_, err = h.refund.RevealPayee(ctx, reconcile.Revealing{By: "乙", Eyes: deposit.SightOfAll(), ID: l.ID, Reason: "与回单核对", Most: 50})
+		}
+		return err
+	}},
+	{name: "RevealChange", stage: changes, run: func(ctx context.Context, h *house) error {
+		all, err := changesOne(ctx, h)
+		if err == nil {
+			_, err = h.refund.RevealChange(ctx, reconcile.Revealing{By: "乙", Eyes: deposit.SightOfAll(), ID: all[0].ID, Reason: "与更名通知书核对", Most: 50})
+		}
+		return err
+	}},
 	{name: "SendDue", stage: staged, run: func(ctx context.Context, h *house) error {
 		_, err := h.refund.SendDue(ctx, "sender", h.lcyh, h.exchange)
 		return err
@@ -288,17 +324,10 @@ var useCases = []useCase{
 		_, err = h.refund.ProposeChange(ctx, "甲", changeOf(credit))
 		return err
 	}},
-	{name: "MoveChange", stage: func(h *house) {
-		_, err := h.refund.ProposeChange(context.Background(), "甲", changeOf(h.credit(h.ready(2)[0])))
-		h.must(err)
-	}, run: func(ctx context.Context, h *house) error {
-		credit, err := creditOne(ctx, h)
+	{name: "MoveChange", stage: changes, run: func(ctx context.Context, h *house) error {
+		all, err := changesOne(ctx, h)
 		if err != nil {
 			return err
-		}
-		all, err := h.refund.Changes(ctx, credit)
-		if err != nil || len(all) == 0 {
-			return cmpErr(err)
 		}
 		_, err = h.refund.MoveChange(ctx, "乙", deposit.SightOfAll(), refund.Move{ID: all[0].ID, Version: all[0].Version, Act: "review", Note: "属实"})
 		return unlessDone(err)

@@ -127,6 +127,10 @@ func (o *ListOrder) check() error {
 // digest is of what the list says, so that a reference used for two lists is noticed.
 func (o *ListOrder) digest() string {
 	content, _ := json.Marshal([]any{o.Department, o.Note, o.Lines, o.ValidOnly, o.byHand}) // plain fields always print
+	return hashOf(content)
+}
+
+func hashOf(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
 }

@@ -270,6 +270,13 @@ func TestEveryInvariantCanFire(t *testing.T) {
 		h.night(day)
 	}
 	h.sound()
+	opened, err := h.reconcile.Verify(context.Background()) // of messages and answers too
+	h.must(err)
+	for _, c := range opened {
+		if c.Count > 0 {
+			t.Errorf("%s %s: %s", c.Code, c.Title, c.Sample)
+		}
+	}
 	checks, err := h.refund.Verify(context.Background())
 	h.must(err)
 	h.must(h.db.Close())

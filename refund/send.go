@@ -3,8 +3,6 @@ package refund
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,7 +29,7 @@ type Message struct {
 
 var sends = sqldb.NewTable("refund_sends", "id, batch_id, part, bank, parent_account, bank_batch, body, made_at", func(m *Message) []any {
 	return []any{&m.ID, &m.BatchID, &m.Part, &m.Bank, &m.ParentAccount, &m.BankBatch, sqldb.Sealed("refund_sends", &m.ID, &m.SHA256, &m.Body), sqldb.Wall(&m.MadeAt)}
-})
+}).Holds(func(_ *sqldb.DB, m *Message) (bool, error) { return m.SHA256 == hashOf(m.Body), nil })
 
 // Exchange carries a message to a bank, under its number, and brings its answer. Only a *bank.CallError with the outcome CallUnsent says that the
 // bank cannot have had the message; after any other error it may have. A bank that takes files gives no answer: nil.
@@ -132,8 +130,7 @@ func (d *Desk) write(ctx context.Context, tx *sqldb.Tx, b *bank.Bank, id sqldb.I
 		if m.Body, err = b.WritePayout(payout); err != nil {
 			return err
 		}
-		sum := sha256.Sum256(m.Body)
-		m.SHA256 = hex.EncodeToString(sum[:])
+		m.SHA256 = hashOf(m.Body)
 		if err := sends.Insert(ctx, tx, m); err != nil {
 			return err
 		}

@@ -271,7 +271,7 @@ func (c *call) logger(config *config) *slog.Logger {
 
 // author is who a command acts for in the audit trail.
 func (c *call) author() string {
-	if user := c.getenv("USER"); user != "" {
+	if user, _ := c.getenv("USER"); user != "" {
 		return fmt.Sprintf("cli:%.60s", user)
 	}
 	return "cli"

@@ -19,7 +19,7 @@ func TestBenchIngest(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "bench.json")
 		var stdout, stderr bytes.Buffer
 		code := run(context.Background(), []string{"bench", "--section", "ingest", "--clients", "1,3", "--each", "50ms", "--runs", "2", "--load", "300ms",
-			"--also", url, "--dir", t.TempDir(), "--out", out}, func(string) string { return "" }, &stdout, &stderr)
+			"--also", url, "--dir", t.TempDir(), "--out", out}, noEnvironment, &stdout, &stderr)
 		if code != 0 {
 			t.Fatal(code, stderr.String())
 		}

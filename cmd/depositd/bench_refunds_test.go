@@ -16,7 +16,7 @@ func TestBenchRefunds(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	dir := t.TempDir()
 	code := run(context.Background(), []string{"bench", "--section", "refunds", "--n", "600", "--runs", "1", "--dir", dir, "--out", filepath.Join(dir, "bench.json")},
-		func(string) string { return "" }, &stdout, &stderr)
+		noEnvironment, &stdout, &stderr)
 	if code != exitOK || strings.Count(stdout.String(), " 600 ") < 3 {
 		t.Errorf("exit code %d: %s%s", code, &stdout, &stderr)
 	}

@@ -31,7 +31,7 @@ func TestBenchWorld(t *testing.T) {
 			}
 		}
 		var stdout, stderr bytes.Buffer
-		code := run(context.Background(), []string{"check", "--bids", bids, "--statement", statement, "--out", out}, func(string) string { return "" }, &stdout, &stderr)
+		code := run(context.Background(), []string{"check", "--bids", bids, "--statement", statement, "--out", out}, noEnvironment, &stdout, &stderr)
 		text, err := os.ReadFile(out)
 		if code != exitMismatches || err != nil || stderr.Len() > 0 {
 			t.Fatal(code, err, stderr.String())
@@ -75,7 +75,7 @@ func BenchmarkCheck(b *testing.B) {
 			for b.Loop() {
 				var out, stderr bytes.Buffer
 				code := run(context.Background(), []string{"check", "--bids", bids, "--statement", statement, "--out", filepath.Join(dir, "findings.csv")},
-					func(string) string { return "" }, &out, &stderr)
+					noEnvironment, &out, &stderr)
 				if code != exitMismatches {
 					b.Fatal(code, stderr.String())
 				}

@@ -107,7 +107,7 @@ func TestCheckScreens(t *testing.T) {
 		}
 		var stdout, stderr bytes.Buffer
 		args = append([]string{"check", "--bids", name("bids-changed"), "--statement", name("statement-changed"), "--out", name("out")}, args...)
-		if code := run(context.Background(), args, func(string) string { return "" }, &stdout, &stderr); code != exitMismatches {
+		if code := run(context.Background(), args, noEnvironment, &stdout, &stderr); code != exitMismatches {
 			t.Fatal(code, stderr.String())
 		}
 		out, err := os.ReadFile(name("out"))

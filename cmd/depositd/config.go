@@ -32,7 +32,7 @@ type Settings struct {
 	PlanAuthority    string   `name:"plan-authority" default:"both" placeholder:"both|2.2|3.1" help:"预案 2.2 与 3.1 规定的签署人不一致时：都要签，或以其一为准"`
 	Webhooks         string   `name:"webhooks" placeholder:"FILE" help:"应急事件外发通知的接收方；缺省不外发"`
 	Listen           string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"HTTP 接口的监听地址"`
-	MetricsListen    string   `default:"127.0.0.1:9090" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环；空则关闭"`
+	MetricsListen    string   `default:"127.0.0.1:9090" empty:"off" placeholder:"HOST:PORT" help:"监控指标的监听地址，只能是本机回环"`
 	TCPListen        string   `name:"tcp-listen" placeholder:"HOST:PORT" help:"G 系列报文的 TCP 监听地址；缺省关闭"`
 	TCPBank          string   `name:"tcp-bank" placeholder:"CODE" help:"TCP 监听所属的银行代码"`
 	LateAtEquality   bool     `default:"true" negatable:"" help:"恰在开标时刻到账算迟到"`
@@ -70,10 +70,13 @@ func isSetting(v *kong.Value) bool {
 	return v.Flag != nil && v.Flag.Group != nil && v.Flag.Group.Key == "设置"
 }
 
-// fromEnvironment resolves the settings that no flag gave. An empty variable is no variable.
+// emptyIsOff tells a setting that an empty value switches off, whatever its default.
+func emptyIsOff(v *kong.Value) bool { return isSetting(v) && v.Tag.Get("empty") == "off" }
+
+// fromEnvironment resolves the settings that no flag gave. An empty variable is no variable, but where it switches off.
 func (c *call) fromEnvironment(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	value := c.getenv(envName(flag.Name))
-	if value == "" || !isSetting(flag.Value) {
+	value, there := c.getenv(envName(flag.Name))
+	if !isSetting(flag.Value) || value == "" && !(there && emptyIsOff(flag.Value)) {
 		return nil, nil
 	}
 	c.origin[flag.Name] = fromEnvironment
@@ -101,6 +104,9 @@ func (c *call) noteFlags(parsed *kong.Context) {
 // helpText adds a flag's default to its help, and to a setting's the name of its environment variable.
 func helpText(v *kong.Value) string {
 	help := v.Help
+	if emptyIsOff(v) {
+		help += "；空则关闭"
+	}
 	if v.HasDefault {
 		help += "；默认 " + v.Default
 	}

@@ -21,7 +21,7 @@ import (
 	"depositd/refund"
 )
 
-func noEnvironment(string) string { return "" }
+func noEnvironment(string) (string, bool) { return "", false }
 
 // runDemo plays the month and gives what is printed.
 func runDemo(t *testing.T, args ...string) string {

@@ -123,6 +123,10 @@ func (x *examination) masterKey(ctx context.Context) {
 		return
 	}
 	its, err := x.db.Master(ctx)
+	if errors.Is(err, sqldb.ErrNoKeys) {
+		x.bad("主密钥", "库中有密文，但表 seal_keys 是空的", "从备份恢复表 seal_keys；没有它，库中的户名、账号和报文无法读取")
+		return
+	}
 	if err != nil { // there are no tables yet, which is told already
 		return
 	}
@@ -149,7 +153,7 @@ func (x *examination) files(ctx context.Context) {
 	case err != nil:
 		x.bad("落盘加密", explain(err), "检查数据库账号的权限")
 	case encrypted:
-		x.ok("落盘加密", "数据库的表与日志文件已加密；逻辑备份（mysqldump）不在其内，须另行加密")
+		x.ok("落盘加密", "数据库的表与日志文件已加密；导出的 SQL 备份不在其内，须另行加密")
 	default:
 		x.ok("落盘加密", "数据库文件中的金额、时间和行数是明文，副本会透露有几家投标：请确认所在磁盘已加密，或启用表空间加密（docs/sealing.md）")
 	}
@@ -182,6 +186,18 @@ func (x *examination) clock(ctx context.Context) {
 		return
 	}
 	x.ok("时钟", "与数据库相差不超过 %s", mostSkew)
+	x.trustedTime(ctx)
+}
+
+// trustedTime says when the database's clock is behind the time that openings and notices are judged by.
+func (x *examination) trustedTime(ctx context.Context) {
+	ahead, err := x.db.TrustedAhead(ctx)
+	if err != nil { // the table is not there yet, which is told already
+		return
+	}
+	if ahead > sqldb.MostStatedAhead {
+		x.bad("可信时间", fmt.Sprintf("比数据库时间超前 %s：数据库时钟被拨回，或曾经走快；在追上以前，开标时间提前须多等同样长的时间", ahead.Round(time.Second)), "校准数据库服务器的时间并启用时间同步（NTP）；时间已准的，等它追上即可，不影响按时开标")
+	}
 }
 
 // secretKey reads the key that seals the second factors' secrets; the service makes it where there is none.

@@ -25,7 +25,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -43,7 +43,7 @@ type program struct {
 	Watch      watchCmd      `cmd:"" help:"立即查找预案 4.6 与 5.1.1 的故障，打印逐步证据与责任判断（服务每分钟自动执行）"`
 	Check      checkCmd      `cmd:"" help:"比对两个文件：投标表与银行对账文件，无需数据库"`
 	Bench      benchCmd      `cmd:"" help:"测速：在本机生成数据并测量，与其他程序对照"`
-	Verify     verifyCmd     `cmd:"" help:"检查数据的内部一致性与审计封印"`
+	Verify     verifyCmd     `cmd:"" help:"检查数据的内部一致性与审计封印，并打开每一处密文"`
 	Checkpoint checkpointCmd `cmd:"" help:"打印审计日志的检查点，供保存在数据库以外"`
 	Seal       sealCmd       `cmd:"" help:"银行报文的密钥：生成、签名样例、证书指纹"`
 	Refund     refundCmd     `cmd:"" help:"退付：进度、发送、停付与恢复、到期清单"`
@@ -91,18 +91,21 @@ type call struct {
 	settings       *Settings
 	origin         map[string]origin // per setting
 	problems       []string          // settings that could not be read
-	getenv         func(string) string
-	now            func() time.Time // the clock the database is opened with; the demonstration has its own
+	getenv         environment
+	now            func() time.Time // the clock the database is opened with, as sqldb.OpenAt has it; the demonstration has its own
 	stdout, stderr io.Writer
 }
 
+// environment gives the value of a variable, and whether there is one: an empty one can mean something.
+type environment func(name string) (value string, there bool)
+
 // run is the program: it parses, runs one command and gives the exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	return runAt(ctx, args, getenv, time.Now, stdout, stderr)
+func run(ctx context.Context, args []string, getenv environment, stdout, stderr io.Writer) int {
+	return runAt(ctx, args, getenv, nil, stdout, stderr)
 }
 
-// runAt is run with a clock of the caller's.
-func runAt(ctx context.Context, args []string, getenv func(string) string, now func() time.Time, stdout, stderr io.Writer) int {
+// runAt is run with a clock of the caller's, which stands for the database's too; nil is the machine's, and the database's own.
+func runAt(ctx context.Context, args []string, getenv environment, now func() time.Time, stdout, stderr io.Writer) int {
 	var p program
 	c := &call{settings: &p.Settings, origin: map[string]origin{}, getenv: getenv, now: now, stdout: stdout, stderr: stderr}
 	helped := false
@@ -175,6 +178,8 @@ func explain(err error) string {
 		return "主密钥与数据库不符：请检查 --master-key-file 或 --master-share；depositd doctor 列出两者的编号（master_key_differs）"
 	case errors.Is(err, sqldb.ErrNoTags):
 		return "库中的检索密钥缺失：请从备份恢复表 seal_keys（seal_keys_incomplete）"
+	case errors.Is(err, sqldb.ErrNoKeys):
+		return "库中有密文，但其密钥不在表 seal_keys 中：新的密钥打不开它们，故不生成。请从备份恢复表 seal_keys（只恢复这一张表即可，主密钥不变），再重试（seal_keys_missing）"
 	case errors.Is(err, sqldb.ErrSealed):
 		return "库中有密文打不开，是被改动、移动，或其密钥已不在表 seal_keys 中：请与备份核对（sealed_value_damaged）\n" + err.Error()
 	case errors.Is(err, sqldb.ErrUnavailable):

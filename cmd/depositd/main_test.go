@@ -81,7 +81,7 @@ func TestEveryCommandHelps(t *testing.T) {
 	for _, command := range []string{"serve", "import", "import lots", "import bids", "import notices", "import statement", "nightly", "report", "check",
 		"verify", "migrate", "config", "config banks", "doctor", "version", "user first", "user add", "user role", "user reset", "token add", "token revoke"} {
 		var out, complaints strings.Builder
-		if code := run(t.Context(), append(strings.Fields(command), "--help"), os.Getenv, &out, &complaints); code != exitOK || complaints.Len() > 0 {
+		if code := run(t.Context(), append(strings.Fields(command), "--help"), os.LookupEnv, &out, &complaints); code != exitOK || complaints.Len() > 0 {
 			t.Errorf("%s --help: %d %s", command, code, complaints.String())
 		}
 		if !strings.Contains(out.String(), "depositd "+command) || !strings.ContainsAny(out.String(), "的，。；：、") {

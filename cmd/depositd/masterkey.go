@@ -97,8 +97,11 @@ func (c *call) unlock(ctx context.Context, m *master, db *sqldb.DB, want schema)
 	key, err := m.key()
 	if lacksMaster(err) && want == brought && m.mayMake() {
 		its, lookErr := db.Master(ctx)
-		if lookErr != nil || its != "" {
-			return errors.Join(err, lookErr)
+		if lookErr != nil {
+			return lookErr
+		}
+		if its != "" {
+			return err
 		}
 		key = custody.New()
 		if err = custody.WriteFile(m.file, key.Text()); err == nil {

@@ -54,7 +54,7 @@ func newPayday(t *testing.T, adapter, way string, losers int) *payday {
 	sqldbtest.Lay(t, p.url)
 	c := &call{settings: &Settings{DB: p.url, MasterKeyFile: sqldbtest.MasterFile(t), Banks: filepath.Join(p.folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB", LogFormat: "text",
 		PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", RevealsPerDay: 50, PlanAuthority: "both"},
-		getenv: func(string) string { return "" }, now: p.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+		getenv: noEnvironment, now: p.now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	var err error
 	p.app, err = c.open(t.Context(), asIs)
 	p.must(err)
@@ -87,7 +87,7 @@ func (p *payday) does(code int, args ...string) string {
 	p.t.Helper()
 	env := map[string]string{"DEPOSITD_DB": p.url, "DEPOSITD_MASTER_KEY_FILE": sqldbtest.MasterFile(p.t), "DEPOSITD_BANKS": filepath.Join(p.folder, "banks.yaml"), "USER": "tester"}
 	var out, said bytes.Buffer
-	if got := runAt(p.t.Context(), args, func(name string) string { return env[name] }, p.now, &out, &said); got != code {
+	if got := runAt(p.t.Context(), args, environmentOf(env), p.now, &out, &said); got != code {
 		p.t.Fatalf("%v: exit %d, want %d\n%s%s", args, got, code, out.String(), said.String())
 	}
 	return out.String()

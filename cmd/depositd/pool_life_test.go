@@ -30,7 +30,7 @@ type life struct {
 	mu      sync.Mutex
 	now     time.Time
 	sim     *banksim.Sim
-	getenv  func(string) string
+	getenv  environment
 	base    string
 	service *service
 	client  *http.Client
@@ -51,7 +51,8 @@ func startLife(t *testing.T, url string) *life {
 	l.must(err)
 	t.Cleanup(func() { l.must(stop()) })
 	l.getenv = settingsFor(t, url, nil)
-	l.must(os.WriteFile(l.getenv("DEPOSITD_BANKS"), fmt.Appendf(nil, lifeBanks, ", numbers: open, call: '"+address+"'"), 0o600))
+	banks, _ := l.getenv("DEPOSITD_BANKS")
+	l.must(os.WriteFile(banks, fmt.Appendf(nil, lifeBanks, ", numbers: open, call: '"+address+"'"), 0o600))
 	l.client = visit(t, sqldbtest.Open(t, url, l.clock))
 	l.service = startServiceAt(t, l.getenv, l.clock)
 	l.base = "http://" + l.service.says(`listening on ([0-9.:]+)`)

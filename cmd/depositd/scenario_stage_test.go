@@ -28,7 +28,7 @@ type stage struct {
 	t       *testing.T
 	folder  string
 	url     string // the database's
-	getenv  func(string) string
+	getenv  environment
 	clock   *demoClock
 	db      *sqldb.DB       // to look into; only sessions are written
 	desk    *reconcile.Desk // on it
@@ -82,7 +82,7 @@ func newStage(t *testing.T, folder, url string, settings map[string]string) *sta
 	for name, value := range settings {
 		env[name] = value
 	}
-	s.getenv = func(name string) string { return env[name] }
+	s.getenv = environmentOf(env)
 	s.db = sqldbtest.Open(t, url, s.clock.now)
 	s.desk = reconcile.NewDesk(s.db, set, reconcile.Rules{})
 	s.client = visit(t, s.db)

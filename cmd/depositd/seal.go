@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"depositd/bank"
 	"depositd/migrations/sqldb"
@@ -86,7 +87,7 @@ func (s *sealSign) Run(c *call) error {
 		s.ID = sqldb.NewID().String() + sqldb.NewID().String()
 	}
 	path := "/v1/banks/" + url.PathEscape(s.Bank) + "/" + s.To
-	headers, err := signer.Sign(s.ID, c.now(), "POST", path, body)
+	headers, err := signer.Sign(s.ID, time.Now(), "POST", path, body)
 	if err != nil {
 		return err
 	}

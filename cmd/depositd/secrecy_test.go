@@ -138,7 +138,7 @@ func TestTwoWorldsOnTheCommandLine(t *testing.T) {
 		var said []string
 		for _, line := range lines {
 			var out, complaints strings.Builder
-			code := runAt(t.Context(), strings.Fields(line), func(name string) string { return env[name] }, w.Now, &out, &complaints)
+			code := runAt(t.Context(), strings.Fields(line), environmentOf(env), w.Now, &out, &complaints)
 			said = append(said, fmt.Sprintf("%d\n%s%s", code, out.String(), strings.ReplaceAll(complaints.String(), file, "FILE")))
 		}
 		if seed == 0 {

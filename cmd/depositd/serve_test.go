@@ -47,8 +47,16 @@ func (l *lockedText) String() string {
 
 const serveBanks = `banks: [{code: ccb, adapter: gseries, statement: csv, payout: gseries, parent_accounts: ["3705018860000000123"], seal: {scheme: none}}]`
 
+// environmentOf is an environment of these variables and no others.
+func environmentOf(env map[string]string) environment {
+	return func(name string) (string, bool) {
+		value, there := env[name]
+		return value, there
+	}
+}
+
 // settingsFor makes a folder with a banks.yaml and gives the settings of a service in it.
-func settingsFor(t *testing.T, url string, more map[string]string) func(string) string {
+func settingsFor(t *testing.T, url string, more map[string]string) environment {
 	t.Helper()
 	banks := filepath.Join(t.TempDir(), "banks.yaml")
 	if err := os.WriteFile(banks, []byte(serveBanks), 0o600); err != nil {
@@ -58,15 +66,15 @@ func settingsFor(t *testing.T, url string, more map[string]string) func(string) 
 	for name, value := range more {
 		env[name] = value
 	}
-	return func(name string) string { return env[name] }
+	return environmentOf(env)
 }
 
-func startService(t *testing.T, getenv func(string) string) *service {
+func startService(t *testing.T, getenv environment) *service {
 	t.Helper()
 	return startServiceAt(t, getenv, time.Now)
 }
 
-func startServiceAt(t *testing.T, getenv func(string) string, now func() time.Time) *service {
+func startServiceAt(t *testing.T, getenv environment, now func() time.Time) *service {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	s := &service{t: t, log: &lockedText{}, stop: stop, code: make(chan int, 1)}

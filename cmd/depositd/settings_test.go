@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -43,12 +44,44 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// TestEmptyVariable: where a setting's help says that empty switches off, an empty variable does; elsewhere it is none.
+func TestEmptyVariable(t *testing.T) {
+	helped, env := map[string]bool{}, map[string]string{}
+	var help strings.Builder
+	run(t.Context(), []string{"serve", "--help"}, noEnvironment, &help, &help)
+	for _, s := range (&call{settings: &Settings{}}).effective() {
+		env[envName(s.Name)] = ""
+		_, after, _ := strings.Cut(strings.Join(strings.Fields(help.String()), ""), "--"+s.Name+"=")
+		said, _, _ := strings.Cut(after, "["+envName(s.Name)+"]")
+		helped[s.Name] = strings.Contains(said, "空则关闭")
+	}
+	settings := map[string]setting{}
+	for _, environment := range []environment{noEnvironment, environmentOf(env)} {
+		var out strings.Builder
+		run(t.Context(), []string{"config", "--json"}, environment, &out, &out)
+		var printed struct{ Settings []setting }
+		if err := json.Unmarshal([]byte(out.String()), &printed); err != nil {
+			t.Fatal(err, out.String())
+		}
+		for _, s := range printed.Settings {
+			before, later := settings[s.Name]
+			settings[s.Name] = s
+			if later && helped[s.Name] != (s.Value != before.Value) || helped[s.Name] && later && s != (setting{s.Name, "", fromEnvironment}) {
+				t.Errorf("%s: %+v, without the variable %+v", s.Name, s, before)
+			}
+		}
+	}
+	if !helped["metrics-listen"] {
+		t.Errorf("the help does not say how the metrics are switched off:\n%s", help.String())
+	}
+}
+
 // TestEverySettingHasItsVariable: what config prints is what the environment reaches, by the names of the help.
 func TestEverySettingHasItsVariable(t *testing.T) {
 	for _, s := range (&call{settings: &Settings{}}).effective() {
 		env := map[string]string{envName(s.Name): "7"}
 		var out strings.Builder
-		run(t.Context(), []string{"config", "--json"}, func(k string) string { return env[k] }, &out, &strings.Builder{})
+		run(t.Context(), []string{"config", "--json"}, environmentOf(env), &out, &strings.Builder{})
 		problem := strings.Contains(out.String(), envName(s.Name)) // of the booleans, 7 is no value
 		if !problem && !strings.Contains(out.String(), `"origin": "environment"`) {
 			t.Errorf("%s does not reach the setting %s", envName(s.Name), s.Name)

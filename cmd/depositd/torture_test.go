@@ -37,7 +37,8 @@ func on(t *testing.T, file, url, bug string) *process {
 	getenv := settingsFor(t, url, nil)
 	p := &process{file: file, env: []string{"USER=tester", sqldb.SeededBug + "=" + bug, "TZ=UTC"}}
 	for _, name := range []string{"DEPOSITD_DB", "DEPOSITD_BANKS", "DEPOSITD_MASTER_KEY_FILE", "DEPOSITD_LISTEN"} {
-		p.env = append(p.env, name+"="+getenv(name))
+		value, _ := getenv(name)
+		p.env = append(p.env, name+"="+value)
 	}
 	p.env = append(p.env, "DEPOSITD_METRICS_LISTEN=127.0.0.1:0", "PATH="+os.Getenv("PATH"))
 	return p
@@ -242,12 +243,19 @@ func TestTortureKilled(t *testing.T) {
 	})
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Run("jobs", func(t *testing.T) {
-			killJobs(t, on(t, shipped, url, ""), url, times(url, 30, 8), times(url, 30, 6))
+			if wrong := killJobs(t, on(t, shipped, url, ""), url, times(url, 200, 20), times(url, 200, 20)); len(wrong) > 0 {
+				t.Errorf("%s", wrong)
+			}
 		})
 	})
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {
 		t.Run("a notice acknowledged before it is stored is missed", func(t *testing.T) {
 			if wrong := on(t, seeded, url, "answer_before_commit").lives(t, url, 12); len(wrong) == 0 {
+				t.Error("the harness does not notice")
+			}
+		})
+		t.Run("a job whose statements are each committed alone is missed", func(t *testing.T) {
+			if wrong := killJobs(t, on(t, seeded, url, "statements_commit_alone"), url, 200, 200); len(wrong) == 0 {
 				t.Error("the harness does not notice")
 			}
 		})

@@ -106,7 +106,7 @@ func (a *app) lookouts(by string) []lookout {
 // clockOff is how far the database's clock is ahead of this machine's, by which an hour's signatures are held to their time.
 func (a *app) clockOff(ctx context.Context) (time.Duration, error) {
 	there, err := a.db.Clock(ctx)
-	return there.Sub(time.Now().Truncate(time.Second)), err
+	return time.Until(there), err
 }
 
 // beatAlways gives signs of life until ctx ends, and then the last one. What it finds was a time in which nobody heard the

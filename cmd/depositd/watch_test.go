@@ -66,7 +66,7 @@ func openQuietly(t *testing.T, url, folder string, now func() time.Time, letIn f
 	t.Helper()
 	c := &call{settings: &Settings{DB: url, MasterKeyFile: sqldbtest.MasterFile(t), Banks: filepath.Join(folder, "banks.yaml"), Listen: "127.0.0.1:0", NightlyAt: "30 0 * * *", MaxStatementSize: "1MiB",
 		LogFormat: "text", PasswordPolicy: "dengbao", RefundLineLimit: "100000000", RefundBatchLimit: "1000000000", RefundDayLimit: "5000000000", RefundApproval: "24h", RefundCooling: "24h", RevealsPerDay: 50, PlanAuthority: "both"},
-		getenv: func(string) string { return "" }, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
+		getenv: noEnvironment, now: now, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	a, err := c.open(t.Context(), brought)
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 )
 
 // lessWatched is what a test says that does less under the race detector, or nothing.
-var lessWatched = regexp.MustCompile(`^(Unwatched|UnderRace|sampled|everyCall|months|tortured)$`)
+var lessWatched = regexp.MustCompile(`^(Unwatched|UnderRace|sampled|months|tortured)$`)
 
 // leftOut lists the tests of a file that do less under the race detector and are not in the list of those played without.
 func leftOut(t *testing.T, file string, src any, whole *regexp.Regexp) (names []string, less int) {

@@ -19,7 +19,7 @@ type engine interface {
 	open(ctx context.Context, between func(driver.Connector) driver.Connector) (writers, readers *sql.DB, err error)
 	begin() string
 	encrypted() string          // the statement that names, with a value each, what of its tables and its log is encrypted in their files
-	clock() string              // its UTC wall time, to the second, as SQL
+	clock() string              // its UTC wall time, to the millisecond, as SQL
 	prepares(query string) bool // whether keeping the text prepared pays
 	twoWriters() bool           // whether two connections can write at the same time
 	rowsAtOnce() int            // how many rows one INSERT or keyed UPDATE carries

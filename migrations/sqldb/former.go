@@ -12,6 +12,7 @@ type former struct {
 	table, key, column string // column: "" where a tag is all that stays
 	secrets            int
 	body               bool // the bytes are one more secret, the last,
+	places             int  // how much of the key it is bound to, behind the row's
 	apart              bool // or are sealed by themselves, in the column body
 	tags               []formerTag
 	alone              map[string]int // texts that are sealed by themselves where there is any, by their columns
@@ -49,9 +50,9 @@ var formerly = []former{
 	{table: "messages", key: byID, column: "body", secrets: 1, body: true, tags: []formerTag{{column: "sha256", place: "messages", text: 1},
 		{column: "external_id", place: "messages", text: 1, holds: 2}, {column: "external_id", place: "messages", text: 1, holds: 2, before: "file:"},
 		{column: "external_id", place: "messages", text: 1, holds: 2, before: "pull:"}, {column: "external_id", place: "messages", text: 1, holds: 2, beside: true}}},
-	{table: "message_parts", key: "message_id = ? AND part = ?", column: "body", body: true},
+	{table: "message_parts", key: "message_id = ? AND part = ?", column: "body", body: true, places: 1},
 	{table: "conflicts", key: byID, column: "sealed", secrets: 2, tags: []formerTag{{column: "digest", place: "conflicts", text: 1}}},
-	{table: "faults", key: "message_id = ? AND line = ? AND col = ?", column: "sealed", secrets: 2},
+	{table: "faults", key: "message_id = ? AND line = ? AND col = ?", column: "sealed", secrets: 2, places: 2},
 	{table: "bids", key: byID, column: "sealed", secrets: 3, tags: []formerTag{{column: "bidder_tag", place: "bids.bidder", text: 1}}},
 	{table: "touched", key: byID, column: "sealed", secrets: 1},
 	{table: "platform_events", key: byID, column: "sealed", secrets: 2, tags: []formerTag{{column: "digest", place: "platform_events", text: 1}}},
@@ -153,7 +154,7 @@ func (f *former) seal(ctx context.Context, tx *Tx, u *unsealed) error {
 	var set []string
 	var args []any
 	if f.column != "" {
-		set, args = append(set, f.column+" = ?"), append(args, Sealed(f.table, &u.Row, secrets...))
+		set, args = append(set, f.column+" = ?"), append(args, SealedAt(f.table, &u.Row, []*int{&u.Place, &u.Spot}[:f.places], secrets...))
 	}
 	for column, text := range f.alone {
 		set, args = append(set, column+" = ?"), append(args, SealedIfAny(f.table, &u.Row, &u.Texts[text]))

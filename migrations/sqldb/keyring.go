@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ var (
 	ErrLocked = errors.New("the database is locked: its master key was not given")
 	ErrMaster = errors.New("the master key is not this database's")
 	ErrNoTags = errors.New("the key for tags is missing among the keys of the database")
+	ErrNoKeys = errors.New("the keys of the database are gone, and what they sealed is there")
 )
 
 // unwrapped is the keys of a database, ready for use; it is never changed.
@@ -64,14 +66,39 @@ type ring struct {
 	keys atomic.Pointer[unwrapped] // nil until it is unlocked
 }
 
-// Master is the ID of the master key that unlocks the database; "" while it has no keys yet.
+// Master is the ID of the master key that unlocks the database; "" while it has no keys yet, and ErrNoKeys where it had some.
 func (db *DB) Master(ctx context.Context) (string, error) {
-	return Value[string](ctx, db, "SELECT COALESCE(MAX(master), '') FROM seal_keys")
+	its, err := Value[string](ctx, db, "SELECT COALESCE(MAX(master), '') FROM seal_keys")
+	if err == nil && its == "" {
+		err = db.neverHadKeys(ctx)
+	}
+	return its, err
+}
+
+// neverHadKeys is ErrNoKeys where something is sealed: other keys would open nothing of it, and hide that it is lost.
+func (db *DB) neverHadKeys(ctx context.Context) error {
+	some, err := db.anySealed(ctx)
+	if err == nil && some {
+		err = ErrNoKeys
+	}
+	return err
+}
+
+// anySealed says whether the database holds a sealed value, as far as this program declares them.
+func (db *DB) anySealed(ctx context.Context) (bool, error) {
+	for _, column := range VaultColumns() {
+		table, name, _ := strings.Cut(column, ".")
+		n, err := Value[int](ctx, db, "SELECT COUNT(*) FROM (SELECT 1 AS found FROM "+table+" WHERE LENGTH("+name+") > 0 LIMIT 1) AS x")
+		if err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
 }
 
 // Unlock unwraps the keys of the database, and makes those that are missing. Before it nothing sealed is read or written.
 // ErrMaster when they are wrapped by another master key; ErrNoTags when that for tags is gone, without which nothing stored is
-// found again.
+// found again; ErrNoKeys when those for rows are, and there are rows.
 func (db *DB) Unlock(ctx context.Context, master custody.Key) error {
 	for range attempts {
 		held, err := db.ring.load(ctx, master)
@@ -80,6 +107,11 @@ func (db *DB) Unlock(ctx context.Context, master custody.Key) error {
 		}
 		if held.tags == nil && held.current != nil {
 			return ErrNoTags
+		}
+		if held.current == nil {
+			if err := db.neverHadKeys(ctx); err != nil {
+				return err
+			}
 		}
 		var fresh []sealKey
 		if held.tags == nil {
@@ -109,7 +141,7 @@ func (db *DB) Rewrap(ctx context.Context, by string, next custody.Key) error {
 	}
 	was := held.master
 	err = db.Write(ctx, by, func(tx *Tx) error {
-		stored, err := sealKeys.All(ctx, tx, "WHERE master = ? ORDER BY id", was.ID())
+		stored, err := sealKeys.All(ctx, tx, "WHERE master = ? AND master <> ? ORDER BY id", was.ID(), next.ID())
 		if err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func (silent) Print(...any) {}
 func (mysqlEngine) name() string    { return "mysql" }
 func (mysqlEngine) dialect() string { return "mysql" }
 func (mysqlEngine) begin() string   { return "START TRANSACTION" }
-func (mysqlEngine) clock() string   { return "DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:%s')" }
+func (mysqlEngine) clock() string   { return "DATE_FORMAT(UTC_TIMESTAMP(3), '%Y-%m-%d %H:%i:%s.%f')" }
 
 // prepares: only what is said with values gains from a server-side statement.
 func (mysqlEngine) prepares(query string) bool { return strings.Contains(query, "?") }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // What the program says about database addresses, so that nothing outside this package spells an engine's name.
@@ -65,13 +64,4 @@ func (db *DB) EncryptsFiles(ctx context.Context) (bool, error) {
 	type variable struct{ name, value string }
 	on, err := Select(ctx, db, func(v *variable) []any { return []any{&v.name, &v.value} }, db.engine.encrypted())
 	return len(on) == 2, err
-}
-
-// Clock is the instant that the database takes for now, to compare with this machine's.
-func (db *DB) Clock(ctx context.Context) (time.Time, error) {
-	text, err := Value[string](ctx, db, "SELECT "+db.engine.clock())
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.ParseInLocation(time.DateTime, text, time.UTC)
 }

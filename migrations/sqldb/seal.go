@@ -32,6 +32,13 @@ func SealedIfAny(table string, id *ID, secrets ...any) any {
 	return &sealed{table: table, id: id, secrets: secrets, sparse: true}
 }
 
+// SealedAt is Sealed for a row that is the part of a whole: it is bound to its place in that too, and does not open at another.
+// The places have to stand before it among the columns, as the whole's key has. What was sealed before there were places opens
+// without them.
+func SealedAt(table string, id *ID, places []*int, secrets ...any) any {
+	return &sealed{table: table, id: id, places: places, secrets: secrets}
+}
+
 // Tag lets a text be looked for that is stored sealed. As an argument or on its way into a column it is the text's tag, of
 // this place; on its way out it leaves the text to the sealed column. An empty text has the empty tag.
 func Tag(place string, text *string) any { return &tagged{place: place, text: text} }
@@ -66,11 +73,13 @@ func handKeys(values []any, r *ring) {
 type sealed struct {
 	table   string
 	id      *ID
+	places  []*int
 	secrets []any
 	sparse  bool // nothing is stored as nothing
 	ring    *ring
 
 	room, plain []byte // of a field that reads row after row
+	rest        []byte // of plain, behind the secrets
 }
 
 func (s *sealed) take(r *ring) { s.ring = r }
@@ -80,7 +89,7 @@ func (s *sealed) Value() (driver.Value, error) {
 	if s.sparse && !slices.ContainsFunc(s.secrets, func(secret any) bool { return len(bytesOf(secret)) > 0 }) {
 		return []byte{}, nil
 	}
-	return s.ring.seal(s.bound(), s.packed())
+	return s.ring.seal(s.form(), s.bound(s.form()), s.packed())
 }
 
 // Scan implements sql.Scanner.
@@ -97,7 +106,7 @@ func (s *sealed) Scan(src any) error {
 	if s.sparse && len(box) == 0 {
 		return s.unpack(nil)
 	}
-	plain, err := s.ring.open(s.plain[:0], s.bound(), box)
+	plain, err := s.ring.open(s.plain[:0], s.bound(formOf(box)), box)
 	if err != nil {
 		return fmt.Errorf("a sealed value of %s %s: %w", s.table, *s.id, err)
 	}
@@ -105,10 +114,29 @@ func (s *sealed) Scan(src any) error {
 	return s.unpack(plain)
 }
 
-// bound is what the value is bound to.
-func (s *sealed) bound() []byte {
+func (s *sealed) form() byte {
+	if len(s.places) > 0 {
+		return placedForm
+	}
+	return gcmForm
+}
+
+func formOf(box []byte) byte {
+	if len(box) == 0 {
+		return plainForm
+	}
+	return box[0]
+}
+
+// bound is what a value of the form is bound to.
+func (s *sealed) bound(form byte) []byte {
 	s.room = append(append(s.room[:0], s.table...), 0)
 	s.room = binary.BigEndian.AppendUint64(s.room, uint64(*s.id))
+	if form == placedForm {
+		for _, place := range s.places {
+			s.room = binary.BigEndian.AppendUint64(s.room, uint64(*place))
+		}
+	}
 	return s.room
 }
 
@@ -166,6 +194,7 @@ func (s *sealed) unpack(plain []byte) error {
 			*v = bytes.Clone(one)
 		}
 	}
+	s.rest = plain
 	return nil
 }
 
@@ -205,12 +234,13 @@ func (r *ring) tag(place, text string) (string, error) {
 // The first byte of a sealed value says how it was sealed; then come the key's ID, and nonce, ciphertext and tag of
 // AES-256-GCM. plainForm is what a build with the seeded bug writes and reads.
 const (
-	gcmForm   = 1
-	plainForm = 0
-	headBytes = 9
+	plainForm  = 0
+	gcmForm    = 1
+	placedForm = 2 // the same, bound to a place as well
+	headBytes  = 9
 )
 
-func (r *ring) seal(bound, plain []byte) ([]byte, error) {
+func (r *ring) seal(form byte, bound, plain []byte) ([]byte, error) {
 	keys, err := r.held()
 	if err != nil {
 		return nil, err
@@ -219,20 +249,25 @@ func (r *ring) seal(bound, plain []byte) ([]byte, error) {
 		return append([]byte{plainForm}, plain...), nil
 	}
 	box := make([]byte, headBytes, headBytes+keys.current.Overhead()+len(plain))
-	box[0] = gcmForm
+	box[0] = form
 	binary.BigEndian.PutUint64(box[1:], uint64(keys.currentID))
 	return keys.current.Seal(box, nil, plain, append(bound, box[:headBytes]...)), nil
 }
 
-// Unseal opens a sealed value as it stands in the database: its secrets one after the other, each after its length.
-func (db *DB) Unseal(table string, id ID, box []byte) ([]byte, error) {
-	return db.ring.open(nil, (&sealed{table: table, id: &id}).bound(), box)
+// Unseal opens a sealed value as it stands in the database: its secrets one after the other, each after its length. places is
+// where in a whole it stands.
+func (db *DB) Unseal(table string, id ID, box []byte, places ...int) ([]byte, error) {
+	s := &sealed{table: table, id: &id}
+	for i := range places {
+		s.places = append(s.places, &places[i])
+	}
+	return db.ring.open(nil, s.bound(formOf(box)), box)
 }
 
 // SealText seals a text that is kept outside of the database. ErrLocked without the master key.
 func (db *DB) SealText(place, text string) (string, error) {
 	s := &sealed{table: place, id: new(ID), secrets: []any{&text}}
-	box, err := db.ring.seal(s.bound(), s.packed())
+	box, err := db.ring.seal(gcmForm, s.bound(gcmForm), s.packed())
 	return base64.RawURLEncoding.EncodeToString(box), err
 }
 
@@ -254,7 +289,7 @@ func (r *ring) open(room, bound, box []byte) ([]byte, error) {
 	if seeded(bugUnsealed) && len(box) > 0 && box[0] == plainForm {
 		return append(room, box[1:]...), nil
 	}
-	if len(box) < headBytes || box[0] != gcmForm {
+	if len(box) < headBytes || box[0] != gcmForm && box[0] != placedForm {
 		return nil, ErrSealed
 	}
 	key, err := r.key(ID(binary.BigEndian.Uint64(box[1:])))

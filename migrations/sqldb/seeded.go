@@ -8,6 +8,7 @@ const (
 	bugEarly  = "answer_before_commit"
 	bugNormal = "synchronous_normal"
 	bugDeaf   = "commit_errors_ignored"
+	bugAlone  = "statements_commit_alone"
 
 	bugUnsealed = "sealing_off"
 )

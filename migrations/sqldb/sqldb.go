@@ -37,16 +37,18 @@ type DB struct {
 	queue  []*waiter
 	shared int // how many of them share a commit at most
 
-	ring *ring // the keys of what is stored sealed
+	ring      *ring // the keys of what is stored sealed
+	asksClock bool  // for trusted time the database's own is asked
 }
 
 // Open connects to "sqlite:deposit.db" or "mysql://user:password@host:3306/deposit" and refuses settings under which an
 // acknowledged row could be lost. It does not change the schema; see Migrate.
 func Open(ctx context.Context, url string) (*DB, error) {
-	return OpenAt(ctx, url, time.Now)
+	return OpenAt(ctx, url, nil)
 }
 
-// OpenAt is Open with a clock of the caller's: what it returns is Tx.Now, to the millisecond.
+// OpenAt is Open with a clock of the caller's: what it returns is Tx.Now, to the millisecond, and stands for the database's
+// clock too; see AskClock. nil is this machine's clock, and the database's own.
 func OpenAt(ctx context.Context, url string, now func() time.Time) (*DB, error) {
 	return OpenWith(ctx, url, now, func(c driver.Connector) driver.Connector { return c })
 }
@@ -63,6 +65,9 @@ func OpenWith(ctx context.Context, url string, now func() time.Time, between fun
 		return nil, fmt.Errorf("open database: %w", e.classify(err))
 	}
 	db := &DB{engine: e, pool: readers, now: now, draw: NewID, lane: make(chan *lane, 1), shared: mostShared}
+	if now == nil {
+		db.now, db.asksClock = time.Now, true
+	}
 	db.ring = &ring{db: db}
 	db.lane <- &lane{engine: e, pool: writers}
 	if e.twoWriters() {
@@ -129,6 +134,8 @@ type Tx struct {
 	lane *lane
 	ring *ring
 	keys *keys // of all that share the commit
+
+	asksClock bool
 
 	hope, hoped bool // whether there is any; whether somebody relied on it
 }

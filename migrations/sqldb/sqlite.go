@@ -20,7 +20,7 @@ type sqliteEngine struct{ path string }
 func (sqliteEngine) name() string         { return "sqlite" }
 func (sqliteEngine) dialect() string      { return "sqlite3" }
 func (sqliteEngine) begin() string        { return "BEGIN IMMEDIATE" }
-func (sqliteEngine) clock() string        { return "datetime('now')" }
+func (sqliteEngine) clock() string        { return "strftime('%Y-%m-%d %H:%M:%f', 'now')" }
 func (sqliteEngine) encrypted() string    { return "SELECT '', '' WHERE FALSE" }
 func (sqliteEngine) prepares(string) bool { return true }
 func (sqliteEngine) twoWriters() bool     { return false }

@@ -16,12 +16,15 @@ type Table[T any] struct {
 	columns string
 	width   int
 	row     func(*T) []any
+	holds   func(*DB, *T) (bool, error) // nil: nothing more than that it opens
 }
 
-// NewTable declares a table, usually in a package variable beside the type. row gives pointers to the fields, instants
+// NewTable declares a table, in a package variable beside the type: each one is known to Vaults. row gives pointers to the fields, instants
 // wrapped by Wall.
 func NewTable[T any](name, columns string, row func(*T) []any) Table[T] {
-	return Table[T]{name: name, columns: columns, width: strings.Count(columns, ",") + 1, row: row}
+	t := Table[T]{name: name, columns: columns, width: strings.Count(columns, ",") + 1, row: row}
+	declared = append(declared, t)
+	return t
 }
 
 // rowsAtOnce is how many rows or values one statement carries at most: beyond some hundreds nothing is gained, and SQLite

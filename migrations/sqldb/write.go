@@ -193,7 +193,7 @@ func (db *DB) perform(ctx context.Context, l *lane, batch []*waiter, outcome []e
 				return how, err
 			}
 		}
-		tx := &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near, ring: db.ring, hope: how == hopeful}
+		tx := &Tx{By: part.waiters[0].by, Now: now, lane: l, keys: near, ring: db.ring, asksClock: db.asksClock, hope: how == hopeful}
 		err := call(part.run, tx)
 		if errors.Is(err, errAgain) || errors.Is(err, ErrUnavailable) {
 			return how, err

@@ -2,8 +2,6 @@ package incident
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,7 +86,8 @@ type whole struct {
 	body []byte
 }
 
-var wholes = sqldb.NewTable("incident_evidence", exhibitColumns+", body", func(w *whole) []any { return append(exhibitRow(&w.Exhibit), w.sealedBody()) })
+var wholes = sqldb.NewTable("incident_evidence", exhibitColumns+", body", func(w *whole) []any { return append(exhibitRow(&w.Exhibit), w.sealedBody()) }).
+	Holds(func(_ *sqldb.DB, w *whole) (bool, error) { return w.SHA256 == digestOf(w.body), nil })
 
 func (w *whole) sealedBody() any { return sqldb.Sealed("incident_evidence", &w.ID, &w.body) }
 
@@ -208,11 +207,9 @@ func (e *Evidence) whole() whole {
 		w.body, _ = json.Marshal(e.Numbers) // strings: never fails
 	}
 	w.body = notNull(w.body)
-	sum := sha256.Sum256(w.body)
-	w.Size, w.SHA256 = int64(len(w.body)), hex.EncodeToString(sum[:])
+	w.Size, w.SHA256 = int64(len(w.body)), digestOf(w.body)
 	if w.Key == "" {
-		sum = sha256.Sum256([]byte(w.SHA256 + w.Name + "\n" + w.Text))
-		w.Key = hex.EncodeToString(sum[:])
+		w.Key = digestOf([]byte(w.SHA256 + w.Name + "\n" + w.Text))
 	}
 	return w
 }

@@ -2,15 +2,13 @@ package people_test
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"depositd/migrations/sqldb"
 	"depositd/migrations/sqldb/sqldbtest"
-	"depositd/platform/deposit"
 	"depositd/platform/people"
 	"depositd/platform/people/peopletest"
 )
@@ -103,7 +101,7 @@ var useCases = []useCase{
 }
 
 // standing is what the accounts, tokens and sessions have come to, and how often the trail tells what.
-func standing(t *testing.T, url string) string {
+func standing(t testing.TB, url string) string {
 	t.Helper()
 	var all []string
 	for _, query := range []string{"SELECT name || department || roles || asked_roles || asked_by || password || state || version FROM users ORDER BY name", "SELECT name FROM departments ORDER BY name",
@@ -113,55 +111,23 @@ func standing(t *testing.T, url string) string {
 	return strings.Join(all, "\n")
 }
 
-// faulty is a house whose database fails as it is told to.
-func faulty(t *testing.T, faults *sqldbtest.Faults, url string) *house {
+// deskOn is a house over a database in which something may be between.
+func deskOn(t *testing.T, db *sqldb.DB, now time.Time) *house {
 	t.Helper()
-	h := &house{T: t, now: time.Date(2026, 6, 12, 9, 0, 0, 0, deposit.Shanghai)}
-	var err error
-	h.db, err = sqldb.OpenWith(ctx, url, func() time.Time { return h.now }, faults.Between)
-	h.must(err)
-	sqldbtest.Unlock(t, h.db)
-	h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), people.Rules{})
+	desk, err := people.NewDesk(db, make([]byte, people.KeySize), people.Rules{})
+	h := &house{T: t, db: db, desk: desk, now: now}
 	h.must(err)
 	return h
 }
 
-// disturbed lets each call of a use case fail in each way, and says where asking again does not end as if nothing had happened.
-func disturbed(t *testing.T, c useCase) (calls int, wrong []string) {
+// trial is a use case over a house of its own.
+func trial(t *testing.T, c useCase) sqldbtest.Trial {
 	t.Helper()
-	url := sqldb.FileURL(filepath.Join(sqldbtest.InMemory(t), "deposit.db"))
-	h := newHouse(t, url, people.Rules{})
+	h := local(t, people.Rules{})
 	c.stage(h)
 	h.must(h.db.Close())
-	restore := sqldbtest.Snapshot(t, url)
-	try := func(mode sqldbtest.FaultMode, at int) (count int, ends string) {
-		restore(t)
-		faults := &sqldbtest.Faults{}
-		h := faulty(t, faults, url)
-		defer func() { _ = h.db.Close() }()
-		leaving, leave := context.WithCancel(ctx)
-		defer leave()
-		faults.Arm(mode, at, leave)
-		err := c.run(leaving, h)
-		count, _ = faults.Heal()
-		for range 3 { // a connection that broke may be met once more
-			if err == nil {
-				break
-			}
-			err = c.run(ctx, h)
-		}
-		h.must(err)
-		return count, standing(t, url)
-	}
-	calls, want := try("", 0)
-	for _, mode := range sqldbtest.FaultModes {
-		for at := 1; at <= calls; at++ {
-			if _, got := try(mode, at); got != want {
-				wrong = append(wrong, fmt.Sprintf("call %d of %d, %s: %s\nwant %s", at, calls, mode, got, want))
-			}
-		}
-	}
-	return calls, wrong
+	return sqldbtest.Trial{URL: h.url, Now: func() time.Time { return h.now }, Shape: standing, Modes: sqldbtest.InTurn(1),
+		Run: func(ctx context.Context, db *sqldb.DB) error { return c.run(ctx, deskOn(t, db, h.now)) }}
 }
 
 // Whatever call to the database fails, and however, asking again leaves accounts, tokens, sessions and the trail as one undisturbed
@@ -169,30 +135,47 @@ func disturbed(t *testing.T, c useCase) (calls int, wrong []string) {
 func TestTortureEveryCallFails(t *testing.T) {
 	sqldbtest.Unwatched(t)
 	for _, c := range useCases {
+		t.Run(c.name, func(t *testing.T) { trial(t, c).Holds(t) })
+	}
+	for _, c := range doorCases {
 		t.Run(c.name, func(t *testing.T) {
-			calls, wrong := disturbed(t, c)
-			for _, one := range wrong {
-				t.Error(one)
-			}
-			if calls < 4 {
-				t.Errorf("only %d calls", calls)
-			}
+			t.Parallel()
+			atTheDoor(t, c).Holds(t)
 		})
 	}
 }
 
+// No method of the desk that writes is forgotten.
+func TestEveryMethodIsDisturbed(t *testing.T) {
+	var names []string
+	for _, c := range useCases {
+		names = append(names, c.name)
+	}
+	for _, c := range doorCases {
+		names = append(names, c.name)
+	}
+	for _, wrong := range sqldbtest.Forgotten(&people.Desk{}, names, readers...) {
+		t.Error(wrong)
+	}
+	if wrong := sqldbtest.Forgotten(&people.Desk{}, slices.DeleteFunc(names, func(name string) bool { return name == "Reset" }), append(readers, "Login", "Gone")...); len(wrong) != 3 {
+		t.Errorf("it does not notice: %q", wrong)
+	}
+}
+
+// readers are the methods that write nothing; Who keeps the last use where it can, and it is all one whether it does.
+var readers = []string{"Who", "Departments", "Tokens", "Machine", "Users", "UserNamed", "UserByID"}
+
 // A grant that strikes out the question and gives the roles in two transactions is found out.
 func TestEveryCallFailsIsNoticed(t *testing.T) {
 	sqldbtest.Unwatched(t)
-	_, wrong := disturbed(t, useCase{"in two transactions", asks, changing(nothingAsked, func(ctx context.Context, h *house, u people.User) error {
+	if !trial(t, useCase{"in two transactions", asks, changing(nothingAsked, func(ctx context.Context, h *house, u people.User) error {
 		for _, text := range []string{"UPDATE users SET asked_by = '' WHERE id = ?", "UPDATE users SET roles = asked_roles WHERE id = ?"} {
 			if err := h.db.Write(ctx, "安全管理员", func(tx *sqldb.Tx) error { _, err := tx.Exec(ctx, text, u.ID); return err }); err != nil {
 				return err
 			}
 		}
 		return nil
-	})})
-	if len(wrong) == 0 {
+	})}).Notices(t) {
 		t.Error("it is not found")
 	}
 }

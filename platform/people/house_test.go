@@ -26,6 +26,7 @@ const (
 // house is a desk on a clock that stands still.
 type house struct {
 	*testing.T
+	url  string
 	db   *sqldb.DB
 	desk *people.Desk
 	now  time.Time
@@ -45,7 +46,7 @@ func local(t *testing.T, rules people.Rules) *house {
 
 func newHouse(t *testing.T, url string, rules people.Rules) *house {
 	t.Helper()
-	h := &house{T: t, now: time.Date(2026, 6, 12, 9, 0, 0, 0, deposit.Shanghai)}
+	h := &house{T: t, url: url, now: time.Date(2026, 6, 12, 9, 0, 0, 0, deposit.Shanghai)}
 	h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
 	var err error
 	h.desk, err = people.NewDesk(h.db, make([]byte, people.KeySize), rules)

@@ -22,8 +22,10 @@ var ctx = context.Background()
 // house is the two desks over one database, with a clock that is set by hand.
 type house struct {
 	t         *testing.T
+	url       string
 	db        *sqldb.DB
 	now       time.Time
+	settings  *webhook.Settings
 	incidents *incident.Desk
 	hooks     *webhook.Desk
 }
@@ -39,15 +41,24 @@ func plan(t *testing.T) *incident.Plan {
 
 func each(t *testing.T, settings string, test func(h *house)) {
 	t.Helper()
-	sqldbtest.EachURL(t, func(t *testing.T, url string) {
-		h := &house{t: t, now: time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)}
-		h.db = sqldbtest.Open(t, url, func() time.Time { return h.now })
-		s, err := webhook.ParseSettings([]byte(settings), plan(t), key)
-		h.ok(err)
-		h.incidents, h.hooks = incident.NewDesk(h.db, plan(t), incident.ByBoth), webhook.NewDesk(h.db, s, plan(t))
-		h.incidents.Join(h.hooks.Queue)
-		test(h)
-	})
+	sqldbtest.EachURL(t, func(t *testing.T, url string) { test(newHouse(t, url, settings)) })
+}
+
+func newHouse(t *testing.T, url, settings string) *house {
+	t.Helper()
+	h := &house{t: t, url: url, now: time.Date(2026, 6, 12, 3, 0, 0, 0, deposit.Shanghai)}
+	var err error
+	h.settings, err = webhook.ParseSettings([]byte(settings), plan(t), key)
+	h.ok(err)
+	return h.over(sqldbtest.Open(t, url, func() time.Time { return h.now }))
+}
+
+// over puts the desks on a database.
+func (h *house) over(db *sqldb.DB) *house {
+	h.t.Helper()
+	h.db, h.incidents, h.hooks = db, incident.NewDesk(db, plan(h.t), incident.ByBoth), webhook.NewDesk(db, h.settings, plan(h.t))
+	h.incidents.Join(h.hooks.Queue)
+	return h
 }
 
 func (h *house) ok(err error) {

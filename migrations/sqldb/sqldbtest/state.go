@@ -19,14 +19,14 @@ import (
 )
 
 // named is the tables whose rows others point at, in the order in which they do.
-var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts"}
+var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "messages", "statements", "entries", "conflicts", "incidents"}
 
 // Columns that tell when and by which process something was stored, and not what.
 var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at",
 	"since", "free_since", "asked_at", "held_since"}
 
 // Columns that point at a row.
-var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref"}
+var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref", "incident_id", "closed_as"}
 
 // State is all that a database holds, a line a row, without keys and without the instants of storing: two databases in
 // which the same happened give the same text, however often it was tried.
@@ -51,8 +51,11 @@ func State(t testing.TB, url string) string {
 // sealedColumns are those that hold sealed values.
 var sealedColumns = map[string]bool{"sealed": true, "body": true, "said": true, "fault": true}
 
-// open are the tables whose bodies are not sealed: they name no payer.
-var open = map[string]bool{"incident_plans": true, "webhook_deliveries": true}
+// placed are the columns that say where a row stands in a whole, in the order in which its sealed value is bound to them.
+var placed = map[string]bool{"message_parts.part": true, "faults.line": true, "faults.col": true}
+
+// open are the tables whose bodies are not sealed: they name no payer, or wait to be.
+var open = map[string]bool{"incident_plans": true, "webhook_deliveries": true, "unsealed": true}
 
 func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[string]string) []string {
 	t.Helper()
@@ -76,6 +79,7 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 			t.Fatal(err)
 		}
 		line, id, bound := table, "", "" // what its sealed values are bound to
+		var places []int
 		for i, column := range columns {
 			value := values[i].String
 			if column == "id" {
@@ -84,8 +88,12 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 			if column == "id" || (column == "message_id" || column == "row_id") && id == "" {
 				bound = value
 			}
+			if placed[table+"."+column] {
+				place, _ := strconv.Atoi(value)
+				places = append(places, place)
+			}
 			if sealedColumns[column] && !open[table] && value != "" {
-				value = unsealed(t, db, table, bound, value)
+				value = unsealed(t, db, table, bound, value, places)
 			}
 			if !slices.Contains(passing, column) {
 				line += " " + column + "=" + shown(column, value, names)
@@ -105,15 +113,17 @@ func stateOf(t testing.TB, pool *sql.DB, db *sqldb.DB, table string, names map[s
 }
 
 // unsealed is what a sealed value says.
-func unsealed(t testing.TB, db *sqldb.DB, table, id, value string) string {
+func unsealed(t testing.TB, db *sqldb.DB, table, id, value string, places []int) string {
 	t.Helper()
 	key, _ := strconv.ParseInt(id, 10, 64)
-	plain, err := db.Unseal(table, sqldb.ID(key), []byte(value))
+	plain, err := db.Unseal(table, sqldb.ID(key), []byte(value), places...)
 	if err != nil {
 		t.Fatalf("%s %s: %v", table, id, err)
 	}
 	return strings.TrimRight(string(plain), "\x00")
 }
+
+const keyLength = 13 // of a key in letters
 
 func shown(column, value string, names map[string]string) string {
 	switch {
@@ -123,6 +133,8 @@ func shown(column, value string, names map[string]string) string {
 		return "NOWHERE"
 	case column == "body":
 		return digest(value)[:10]
+	case column == "slot" && len(value) == keyLength: // a signature's own, of which there may be many
+		return "its own"
 	case column == "external_id" && strings.HasPrefix(value, "refused:"):
 		return "refused"
 	}
