@@ -88,7 +88,7 @@ func (db *DB) neverHadKeys(ctx context.Context) error {
 func (db *DB) anySealed(ctx context.Context) (bool, error) {
 	for _, column := range VaultColumns() {
 		table, name, _ := strings.Cut(column, ".")
-		n, err := Value[int](ctx, db, "SELECT COUNT(*) FROM (SELECT 1 AS found FROM "+table+" WHERE LENGTH("+name+") > 0 LIMIT 1) AS x")
+		n, err := Value[int](ctx, db, "SELECT COUNT(*) FROM (SELECT 1 AS found FROM "+table+" WHERE "+name+" > X'' LIMIT 1) AS x")
 		if err != nil || n > 0 {
 			return n > 0, err
 		}
