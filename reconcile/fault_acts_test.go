@@ -121,6 +121,10 @@ var findingCases = []actCase{
 		_, err := h.reconcile.Reveal(ctx, reconcile.Revealing{By: "张会计", Eyes: deposit.SightOfAll(), ID: f.Credit, Reason: "与回单核对", Most: 50})
 		return err
 	}), revealed, false},
+	{"RevealFinding", nil, onConflict(func(ctx context.Context, h *house, f *reconcile.FindingRow) error {
+		_, err := h.reconcile.RevealFinding(ctx, reconcile.Revealing{By: "张会计", Eyes: deposit.SightOfAll(), ID: f.ID, Reason: "与回单核对", Most: 50})
+		return err
+	}), revealed, false},
 }
 
 const poolNumber = "p1"

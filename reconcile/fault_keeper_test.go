@@ -194,7 +194,7 @@ func TestEveryMethodIsDisturbed(t *testing.T) {
 		others []string
 	}{
 		{&reconcile.Desk{}, []string{"Join", "Checkpoint", "HoldTo", "DaysToClose", "StatusOf", "Finding", "Findings", "CountFindings", "Ageing", "DaysOfAge", "Workdays", "Inbox", "Message",
-			"Overview", "Backlog", "Report", "Mismatches", "DaySeal", "Verify", "Told", "Credit", "CreditsBySerial"}},
+			"Overview", "Backlog", "Report", "Mismatches", "DaySeal", "Invariants", "Verify", "Told", "Credit", "CreditsBySerial"}},
 		{&reconcile.Keeper{}, []string{"Watch", // asks as AskMissed does; that a bank was not heard is what it sees, and no error
 			"Opens", "Pools", "Findings", "Forecast", "Unreleased", "Diagnose"}},
 		{&platform.Desk{}, nil},

@@ -138,6 +138,7 @@ var refusals = []refusal{
 		h.limit(limits)
 	})},
 	{"payee_account", "payee_differs", with(func(o *refund.Order) { o.PayeeAccount = "6212" })},
+	{"payee_name", "payee_masked", with(func(o *refund.Order) { o.PayeeName = "张*" })},
 	{"payee_account", "payee_differs", with(func(o *refund.Order) { o.PayeeName = bidder(0).Name + "。" })},
 	{"bank", "bank_unknown", when(func(h *house, _ sqldb.ID) {
 		var err error
