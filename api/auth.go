@@ -111,7 +111,7 @@ func stepUpNeeded() *Problem {
 // (ASVS 5, 7.5.3): whoever finds a session open cannot sign with it, nor read what is masked.
 func (s *server) freshly(handle func(*gin.Context) error) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		if who := s.caller(c); who.session == nil || !who.session.Fresh(s.DB.Now()) {
+		if !provingOf(s.caller(c), s.DB.Now()).Fresh {
 			return stepUpNeeded()
 		}
 		return handle(c)

@@ -60,10 +60,7 @@ const (
 
 // Finding shows one finding; NotFound "finding_unknown" where it is none or may not be seen.
 func (d *Desk) Finding(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*FindingView, error) {
-	rows, err := findingRows(ctx, d.db, eyes, "f.id = ?", "", id)
-	if err == nil && len(rows) == 0 {
-		err = unknownFinding()
-	}
+	row, err := findingRow(ctx, d.db, eyes, id)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +68,7 @@ func (d *Desk) Finding(ctx context.Context, eyes deposit.Sight, id sqldb.ID) (*F
 	if err != nil {
 		return nil, err
 	}
-	v := &FindingView{FindingRow: rows[0], Compared: []Compared{}, History: []FindingStep{}}
+	v := &FindingView{FindingRow: row, Compared: []Compared{}, History: []FindingStep{}}
 	age, err := d.ageing(ctx)
 	if err != nil {
 		return nil, err

@@ -50,16 +50,13 @@ func (d *Desk) Reveal(ctx context.Context, r Revealing) (Whole, error) {
 // account that is registered. NotFound "finding_unknown"; Denied "reveals_spent".
 func (d *Desk) RevealFinding(ctx context.Context, r Revealing) (Whole, error) {
 	return r.Show(ctx, d.db, "findings", func(tx *sqldb.Tx) (w Whole, err error) {
-		rows, err := findingRows(ctx, tx, r.Eyes, "f.id = ?", "", r.ID)
-		if err == nil && len(rows) == 0 {
-			err = unknownFinding()
-		}
+		row, err := findingRow(ctx, tx, r.Eyes, r.ID)
 		if err != nil {
 			return w, err
 		}
-		w = Whole{Name: rows[0].Payer, Bidder: rows[0].Bidder}
-		if rows[0].Credit != 0 {
-			e, err := bank.EntryByID(ctx, tx, rows[0].Credit)
+		w = Whole{Name: row.Payer, Bidder: row.Bidder}
+		if row.Credit != 0 {
+			e, err := bank.EntryByID(ctx, tx, row.Credit)
 			w.Account = deposit.Account(e.PayerAccount)
 			return w, err
 		}

@@ -80,6 +80,18 @@ func findingRows(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, where,
 	return all, err
 }
 
+// findingRow reads one finding; NotFound "finding_unknown" where it is none or may not be seen.
+func findingRow(ctx context.Context, r sqldb.Reader, eyes deposit.Sight, id sqldb.ID) (FindingRow, error) {
+	rows, err := findingRows(ctx, r, eyes, "f.id = ?", "", id)
+	if err != nil {
+		return FindingRow{}, err
+	}
+	if len(rows) == 0 {
+		return FindingRow{}, unknownFinding()
+	}
+	return rows[0], nil
+}
+
 // findingSeen is the condition that a finding f, beside the entry e that it is on if it is on one, may be seen, and its
 // arguments. That an invariant does not hold or a pool runs empty is nobody's payment: whoever sees everything sees it at
 // once, and its text holds no count.

@@ -189,15 +189,16 @@ func (g *diagnosing) messages(ctx context.Context) error {
 		return err
 	}
 	g.numbers = map[sqldb.ID]string{}
+	masked := g.masking()
 	for _, m := range sent {
 		g.numbers[m.ID] = messageNumber(g.batch.Number, m.Part)
-		one := DiagnosedMessage{Number: g.numbers[m.ID], SHA256: m.SHA256, MadeAt: deposit.Wall(m.MadeAt), Request: g.masked(m.Body), Answers: []DiagnosedAnswer{}}
+		one := DiagnosedMessage{Number: g.numbers[m.ID], SHA256: m.SHA256, MadeAt: deposit.Wall(m.MadeAt), Request: masked(m.Body), Answers: []DiagnosedAnswer{}}
 		came, err := answers.All(ctx, g.desk.db, "WHERE send_id = ? ORDER BY at, id", m.ID)
 		if err != nil {
 			return err
 		}
 		for _, a := range came {
-			said := DiagnosedAnswer{Kind: a.Kind, At: deposit.Wall(a.At), SHA256: a.SHA256, Text: g.masked(a.Body)}
+			said := DiagnosedAnswer{Kind: a.Kind, At: deposit.Wall(a.At), SHA256: a.SHA256, Text: masked(a.Body)}
 			if _, err := g.bank.ReadPayAnswer(a.Body); err != nil {
 				said.Fault = deposit.AsRefusal(err).Text
 			}
@@ -208,13 +209,14 @@ func (g *diagnosing) messages(ctx context.Context) error {
 	return nil
 }
 
-// masked is a message's text with the payees of the batch as people are shown them.
-func (g *diagnosing) masked(raw []byte) string {
+// masking gives what makes of a message its text with the payees of the batch as people are shown them.
+func (g *diagnosing) masking() func(raw []byte) string {
 	var names, accounts []string
 	for i := range g.all {
 		names, accounts = append(names, g.all[i].PayeeName), append(accounts, g.all[i].PayeeAccount)
 	}
-	return deposit.MaskNames(deposit.MaskAccounts(readable(raw), accounts), names)
+	persons, numbers := deposit.Masks(names, deposit.MaskName), deposit.Masks(accounts, deposit.MaskAccount)
+	return func(raw []byte) string { return persons.Replace(numbers.Replace(readable(raw))) }
 }
 
 // readable is a message's text, in whichever of the two charsets it is.

@@ -92,20 +92,18 @@ func MaskName(name string) string {
 	return string(first) + maskStar
 }
 
-// MaskNames masks the persons' names among those given wherever they stand in a text, and MaskAccounts the numbers.
-func MaskNames(text string, names []string) string { return maskAll(text, names, MaskName) }
+// MaskNames masks the persons' names among those given wherever they stand in a text.
+func MaskNames(text string, names []string) string { return Masks(names, MaskName).Replace(text) }
 
-// MaskAccounts masks the numbers given wherever they stand in a text.
-func MaskAccounts(text string, accounts []string) string { return maskAll(text, accounts, MaskAccount) }
-
-func maskAll(text string, words []string, mask func(string) string) string {
+// Masks replaces the words given by what mask, MaskName or MaskAccount, makes of them, wherever they stand: made once for many texts.
+func Masks(words []string, mask func(string) string) *strings.Replacer {
 	words = slices.DeleteFunc(slices.Clone(words), func(word string) bool { return mask(word) == word })
 	slices.SortFunc(words, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // 王建国 before 王建
 	pairs := make([]string, 0, 2*len(words))
 	for _, word := range slices.Compact(words) {
 		pairs = append(pairs, word, mask(word))
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.NewReplacer(pairs...)
 }
 
 // IsMasked says that a text is what people are shown in the place of a name or of an account: nobody is called so, and nothing

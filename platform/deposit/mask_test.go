@@ -87,7 +87,7 @@ func TestPersonNeverPrints(t *testing.T) {
 
 func TestMaskWithin(t *testing.T) {
 	text := "王建国|6212000000000000999|王建|聊城市建设工程有限公司|60"
-	text = MaskNames(MaskAccounts(text, []string{"6212000000000000999", ""}), []string{"王建", "王建国", "聊城市建设工程有限公司", "王建"})
+	text = MaskNames(Masks([]string{"6212000000000000999", ""}, MaskAccount).Replace(text), []string{"王建", "王建国", "聊城市建设工程有限公司", "王建"})
 	if text != "王*|621200****0999|王*|聊城市建设工程有限公司|60" {
 		t.Error(text)
 	}
