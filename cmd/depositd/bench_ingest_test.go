@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -23,14 +21,7 @@ func TestBenchIngest(t *testing.T) {
 		if code != 0 {
 			t.Fatal(code, stderr.String())
 		}
-		text, err := os.ReadFile(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var report benchReport
-		if err := json.Unmarshal(text, &report); err != nil {
-			t.Fatal(err)
-		}
+		report := benched(t, out)
 		rows := map[string]int{}
 		for _, r := range report.Rows {
 			rows[r.What]++

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -20,14 +18,7 @@ func TestBenchNightly(t *testing.T) {
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, said)
 		}
-		text, err := os.ReadFile(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var report benchReport
-		if err := json.Unmarshal(text, &report); err != nil {
-			t.Fatal(err)
-		}
+		report := benched(t, out)
 		if len(report.Rows) != 8 {
 			t.Errorf("%d rows, want the import, the raw rows, the closing and the difference on two databases", len(report.Rows))
 		}

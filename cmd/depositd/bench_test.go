@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,19 @@ import (
 
 	"depositd/bank"
 )
+
+// benched is the report that a benchmark has left.
+func benched(t *testing.T, file string) (report benchReport) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &report)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
 
 // TestBenchWorld shows that the workload has every verdict there is, that the check finds the same in it however it is
 // written – UTF-8 or GBK, plain or every field in quotes –, and that it is the same each time.
