@@ -63,10 +63,13 @@ func (m *demoMonth) payBack() {
 	m.event(lot.opensAt, "opened", lot, "")
 	m.event(m.clock(m.last-4, "15:20:00"), "award_notice", lot, lot.bids[0].Name)
 	m.at(m.clock(m.last-3, "10:15:00"), func(ctx context.Context) error { return m.play.refund(ctx, m.back.list) })
-	m.at(m.clock(m.last-2, "15:00:00"), func(ctx context.Context) error {
+	asks := func(ctx context.Context) error {
 		m.play.pays.Tick()
 		return errors.Join(m.play.deliver(ctx, called), m.play.carry(ctx))
-	})
+	}
+	m.at(m.clock(m.last-2, "08:40:00"), asks)
+	m.at(m.clock(m.last-2, "10:20:00"), m.play.watched) // a day after they were sent: what were still unclear would be an incident, and stop payments
+	m.at(m.clock(m.last-2, "15:00:00"), asks)
 	m.at(m.clock(m.last-1, "09:40:00"), func(ctx context.Context) error {
 		again := m.back.list
 		again.Reference, again.Note, again.Lines = again.Reference+"-2", "核对户名后重新提交", again.Lines[refused:refused+1]

@@ -150,6 +150,17 @@ func (p *player) judged(ctx context.Context) error {
 	})
 }
 
+// watched has the service's watch go a round, which it else goes by this machine's clock.
+func (p *player) watched(ctx context.Context) error {
+	return until(ctx, func() (bool, error) {
+		_, _, err := p.app.watch(ctx, watchJob)
+		if errors.Is(err, errHeld) { // by a round that it goes by itself
+			return false, nil
+		}
+		return true, err
+	})
+}
+
 // tell sends JSON to the service.
 func (p *player) tell(ctx context.Context, method, path string, body any) error {
 	return p.ask(ctx, method, path, body, new(any))
