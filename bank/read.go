@@ -76,16 +76,6 @@ func EntriesOn(ctx context.Context, r sqldb.Reader, numbers []Number) (all []Ent
 	return all, err
 }
 
-// UnjudgedOf reads the entries of payers with the given name keys that wait for a verdict.
-func UnjudgedOf(ctx context.Context, r sqldb.Reader, payerKeys []string) (all []Entry, err error) {
-	err = sqldb.Chunks(TagsOfPayers(payerKeys), func(in string, args []any) error {
-		rows, err := entries.All(ctx, r, "WHERE id IN (SELECT entry_id FROM unjudged) AND payer_tag IN "+in, args...)
-		all = append(all, rows...)
-		return err
-	})
-	return all, err
-}
-
 // ReversalsOf reads the entries that take back, by serial, one of the given serials on a parent account, or that name no
 // serial and stand on one of the given sub-accounts.
 func ReversalsOf(ctx context.Context, r sqldb.Reader, serials []string, numbers []string) ([]Entry, error) {

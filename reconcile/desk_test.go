@@ -196,6 +196,39 @@ func TestLaterFactsRejudge(t *testing.T) {
 	})
 }
 
+// When more credits wait than one batch takes, changed leases wait as well, and still find the money that is theirs: what was judged
+// before, and what waits.
+func TestChangesFindTheirMoneyBehindABacklog(t *testing.T) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+		h := open(t, url)
+		h.lot("L1", "1000.00", "2026-06-12 15:00:00")
+		h.push(paid("judged", "n8", dongchang, "1000.00", "10:00:00"))
+		h.judge()
+		h.bid("L1", dongchang, "n1")
+		h.push(paid("waits", "n9", dongchang, "1000.00", "10:00:00"))
+		crowd := make([]bank.Entry, 0, 1100) // a batch is 1000
+		for i := range cap(crowd) {
+			crowd = append(crowd, paid(fmt.Sprint("crowd", i), "", fmt.Sprintf("第%d公司", i), "1.00", "10:00:00"))
+		}
+		h.state("0.00", fmt.Sprintf("%d.00", len(crowd)), crowd...)
+		*h.now = wall("2026-06-12 16:00:00")
+		h.openLots()
+		h.judge()
+		waiting, err := bank.Unjudged(t.Context(), h.db, 1)
+		h.must(err)
+		touches, err := platform.Touched(t.Context(), h.db, 1)
+		h.must(err)
+		if len(waiting)+len(touches) > 0 {
+			t.Errorf("still waiting: %v, %v", waiting, touches)
+		}
+		meant, err := sqldb.Value[int](t.Context(), h.db, "SELECT COUNT(*) FROM matches WHERE suggested_bid <> 0")
+		h.must(err)
+		if meant != 2 {
+			t.Errorf("%d credits are taken for the bid's, want 2", meant)
+		}
+	})
+}
+
 // A notice and a statement line that contradict each other set the credit aside until a person has asked the bank.
 func TestContradictionIsSetAsideUntilSettled(t *testing.T) {
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {

@@ -35,21 +35,26 @@ func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
 	}
 }
 
-// judgeSome judges what waits, at most one batch; more says that there was something.
+// judgeSome judges what waits, at most one batch; more says that there was something. Changed leases have their turn when all the
+// credits that wait fit into the batch: a credit is then either in it, or was judged – and known for astray – before the changes
+// are looked at. They are read first, so that no credit can wait unseen that was there before a change.
 func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error) {
-	pending, err := bank.Unjudged(ctx, d.db, creditsAtOnce)
+	touches, err := platform.Touched(ctx, d.db, touchesAtOnce)
 	if err != nil {
 		return 0, false, err
+	}
+	pending, err := bank.Unjudged(ctx, d.db, creditsAtOnce)
+	if err != nil || len(pending)+len(touches) == 0 {
+		return 0, false, err
+	}
+	if len(pending) == creditsAtOnce {
+		touches = nil
 	}
 	waiting, err := entriesOf(ctx, d.db, pending)
 	if err == nil && len(waiting) > 0 && d.beside.Before != nil {
 		err = d.beside.Before(ctx, waiting)
 	}
 	if err != nil {
-		return 0, false, err
-	}
-	touches, err := platform.Touched(ctx, d.db, touchesAtOnce)
-	if err != nil || len(pending)+len(touches) == 0 {
 		return 0, false, err
 	}
 	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, waiting: waiting, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}

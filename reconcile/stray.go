@@ -47,15 +47,10 @@ func (h *hearing) noteStrays(ctx context.Context, tx *sqldb.Tx) error {
 	return strays.Insert(ctx, tx, astray...)
 }
 
-// paidAstray reads the credits of payers whose bids may have changed what they are: those that wait, and then – so that one
-// judged meanwhile is not missed – those known to be astray.
+// paidAstray reads the credits, judged before, of payers whose bids may have changed what they are.
 func paidAstray(ctx context.Context, r sqldb.Reader, payers []string) ([]bank.Entry, error) {
-	waiting, err := bank.UnjudgedOf(ctx, r, payers)
-	if err != nil {
-		return nil, err
-	}
 	var ids []sqldb.ID
-	err = sqldb.Chunks(sqldb.Tags(strayTag, payers), func(in string, args []any) error {
+	err := sqldb.Chunks(sqldb.Tags(strayTag, payers), func(in string, args []any) error {
 		rows, err := strays.All(ctx, r, "WHERE payer_tag IN "+in, args...)
 		for _, s := range rows {
 			ids = append(ids, s.EntryID)
@@ -65,6 +60,5 @@ func paidAstray(ctx context.Context, r sqldb.Reader, payers []string) ([]bank.En
 	if err != nil {
 		return nil, err
 	}
-	known, err := bank.EntriesByID(ctx, r, ids)
-	return append(waiting, known...), err
+	return bank.EntriesByID(ctx, r, ids)
 }
