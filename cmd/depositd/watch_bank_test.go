@@ -101,6 +101,7 @@ const pool = "ccb|3705018860000000123"
 
 // TestWatchNumbers: the troubles of plan 4.6.1, each caused by a bank or by us.
 func TestWatchNumbers(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	for _, c := range []struct {
 		name  string
 		cause func(*still)
@@ -198,6 +199,7 @@ func (l *still) learnt(aDay int) (number string) {
 // TestWatchSilence: a bank that pushes no more is asked. What it has booked comes in, once, and whose fault it is is known; one
 // that has booked nothing is quiet, not dead; one that cannot be reached is not waited for.
 func TestWatchSilence(t *testing.T) {
+	sqldbtest.Unwatched(t)
 	dead := func(l *still, credits int) {
 		l.pass(-l.clock().Sub(deposit.DayOf(l.clock()).Start()) + 10*time.Hour) // ten o'clock, an hour after the usual
 		for i := range credits {

@@ -246,6 +246,7 @@ func TestWatchMonth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays a month")
 	}
+	sqldbtest.Unwatched(t)
 	c := newCalm(t)
 	c.leaseNumbers()
 	var want []wanted
