@@ -63,15 +63,13 @@ const sameLine = "e.booking_date = l.booking_date AND e.bank = l.bank AND e.pare
 
 // difference asks the engine for the lines without a notice and the notices without a line, in one statement.
 func (w *night) difference(ctx context.Context) error {
-	return w.db.Write(ctx, "bench", func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(ctx, "INSERT INTO bench_differences (side, entry_id) SELECT 'S', l.id FROM bench_lines AS l WHERE NOT EXISTS "+
-			"(SELECT 1 FROM entries AS e JOIN sightings AS n ON n.entry_id = e.id AND n.source = 'N' WHERE "+sameLine+") "+
-			"UNION ALL SELECT 'N', e.id FROM entries AS e WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? "+
-			"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') AND NOT EXISTS (SELECT 1 FROM bench_lines AS l WHERE "+sameLine+")",
-			nightDay, w.bank.Code, w.parent)
-		if want := int64((w.n + 42) / 50); err == nil && n != want {
-			err = fmt.Errorf("集合之差 %d 行，应为 %d 行", n, want)
-		}
-		return err
-	})
+	n, err := w.db.Alone(ctx, "INSERT INTO bench_differences (side, entry_id) SELECT 'S', l.id FROM bench_lines AS l WHERE NOT EXISTS "+
+		"(SELECT 1 FROM entries AS e JOIN sightings AS n ON n.entry_id = e.id AND n.source = 'N' WHERE "+sameLine+") "+
+		"UNION ALL SELECT 'N', e.id FROM entries AS e WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? "+
+		"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') AND NOT EXISTS (SELECT 1 FROM bench_lines AS l WHERE "+sameLine+")",
+		string(nightDay), w.bank.Code, w.parent)
+	if want := int64((w.n + 42) / 50); err == nil && n != want {
+		err = fmt.Errorf("集合之差 %d 行，应为 %d 行", n, want)
+	}
+	return err
 }

@@ -78,6 +78,23 @@ func (db *DB) provider(ctx context.Context, patience time.Duration) (_ *goose.Pr
 	return provider, done, nil
 }
 
+// Alone runs one statement in the place of who writes, however long it takes, and gives the number of rows it matched.
+func (db *DB) Alone(ctx context.Context, query string, args ...any) (int64, error) {
+	l := <-db.lane
+	defer func() { db.lane <- l }()
+	l.drop()
+	pool, leave, err := db.engine.forSchema(l.pool, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
+	result, err := pool.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, db.engine.classify(err)
+	}
+	return result.RowsAffected()
+}
+
 // words is the embedded migrations, read with the words replaced by what this engine says for them.
 type words struct {
 	fs.FS
