@@ -150,6 +150,9 @@ func takeNotices(ctx context.Context, url string, way intake, s sending) (_ send
 		if err := a.benchBids(ctx, run.UnixNano(), int64(s.lasts.Seconds()*bidsPerSecond)); err != nil {
 			return s, err
 		}
+		if _, err := a.reconcile.JudgeAll(ctx); err != nil { // what came before, while nobody judged, is no backlog of this load
+			return s, err
+		}
 	}
 	registry := prometheus.NewRegistry()
 	if a.people, err = people.NewDesk(a.db, make([]byte, people.KeySize), people.Rules{}); err != nil { // nobody comes in but the bank
