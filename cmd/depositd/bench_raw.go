@@ -67,7 +67,7 @@ func (w *night) difference(ctx context.Context) error {
 		"(SELECT 1 FROM entries AS e JOIN sightings AS n ON n.entry_id = e.id AND n.source = 'N' WHERE "+sameLine+") "+
 		"UNION ALL SELECT 'N', e.id FROM entries AS e WHERE e.booking_date = ? AND e.bank = ? AND e.parent_account = ? "+
 		"AND EXISTS (SELECT 1 FROM sightings AS n WHERE n.entry_id = e.id AND n.source = 'N') AND NOT EXISTS (SELECT 1 FROM bench_lines AS l WHERE "+sameLine+")",
-		string(nightDay), w.bank.Code, w.parent)
+		nightDay, w.bank.Code, w.parent)
 	if want := int64((w.n + 42) / 50); err == nil && n != want {
 		err = fmt.Errorf("集合之差 %d 行，应为 %d 行", n, want)
 	}

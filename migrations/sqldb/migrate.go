@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -55,21 +56,16 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 
 // provider takes the place of who writes until done is called; patience is how long one statement may take, 0 for ever.
 func (db *DB) provider(ctx context.Context, patience time.Duration) (_ *goose.Provider, done func(), err error) {
-	l := <-db.lane
-	back := func() { db.lane <- l }
-	l.drop()
-	pool, leave, err := db.engine.forSchema(l.pool, patience)
+	pool, back, err := db.instead(patience)
 	if err != nil {
-		back()
 		return nil, nil, err
 	}
 	unlock, err := db.engine.lock(ctx, pool)
 	if err != nil {
-		leave()
 		back()
 		return nil, nil, err
 	}
-	done = func() { unlock(); leave(); back() }
+	done = func() { unlock(); back() }
 	provider, err := goose.NewProvider(database.Dialect(db.engine.dialect()), pool, db.texts(), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		done()
@@ -80,19 +76,28 @@ func (db *DB) provider(ctx context.Context, patience time.Duration) (_ *goose.Pr
 
 // Alone runs one statement in the place of who writes, however long it takes, and gives the number of rows it matched.
 func (db *DB) Alone(ctx context.Context, query string, args ...any) (int64, error) {
-	l := <-db.lane
-	defer func() { db.lane <- l }()
-	l.drop()
-	pool, leave, err := db.engine.forSchema(l.pool, 0)
+	pool, back, err := db.instead(0)
 	if err != nil {
 		return 0, err
 	}
-	defer leave()
+	defer back()
 	result, err := pool.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, db.engine.classify(err)
 	}
 	return result.RowsAffected()
+}
+
+// instead gives connections that wait for one statement as long as patience says, in the place of who writes until back is called.
+func (db *DB) instead(patience time.Duration) (pool *sql.DB, back func(), err error) {
+	l := <-db.lane
+	l.drop()
+	pool, leave, err := db.engine.forSchema(l.pool, patience)
+	if err != nil {
+		db.lane <- l
+		return nil, nil, err
+	}
+	return pool, func() { leave(); db.lane <- l }, nil
 }
 
 // words is the embedded migrations, read with the words replaced by what this engine says for them.
