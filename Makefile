@@ -29,13 +29,14 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 # What takes the race detector long for little – the embedded engine in the test's process, which it makes ten times slower – is
 # played under it in a sample, and what it could see nothing of, one goroutine or a program in a process of its own, not at all.
 # These are played without it, all of them: TestWholeIsAllOfIt holds the list to the tests.
-WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestWatchMonth TestWatchNumbers TestWatchSilence TestCanary.* TestBenchIngest \
-	TestBenchNightly TestBenchRefunds TestTorture.* TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase \
-	TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* TestNeedAgreesWithThePaths
+WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestWatchMonth TestWatchNumbers TestWatchSilence TestCanary.* \
+	TestBenchIngest TestBenchNightly TestBenchRefunds TestTorture.* TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice \
+	TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* \
+	TestNeedAgreesWithThePaths
 NONE :=
 WHOLE_RUN = ^($(subst $(NONE) $(NONE),|,$(strip $(WHOLE))))$$
 
-test: ## every test, on both engines, with -race; installs and starts a private MariaDB
+test: ## every test, on both engines, with -race where it sees something; starts a private MariaDB
 	IN_MEMORY=1 testdata/with-mariadb.sh sh -c '$(GO) test -race $(TAGS) -timeout 30m ./cmd/depositd ./... && \
 		$(GO) test $(TAGS) -timeout 30m -run "$(WHOLE_RUN)" ./cmd/depositd ./...'
 
