@@ -28,13 +28,13 @@ func arrive(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 // arriveKnowing decides each message in its turn, as if those before it were stored already, and at last stores all. With ask
 // it finds out first, at once for all of them, what is known; without, ErrTaken says that something is.
 func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) (err error) {
-	known := map[string]StoredMessage{}
+	known := make(map[string]StoredMessage, len(all))
 	if ask {
-		if known, err = knownMessages(ctx, tx, all); err != nil {
+		if err := knownMessages(ctx, tx, all, known); err != nil {
 			return err
 		}
 	}
-	var told []Entry
+	told := make([]Entry, 0, len(all))
 	for _, a := range all {
 		if _, again := known[a.ExternalID]; !again {
 			told = append(told, a.Entries...)
@@ -44,7 +44,7 @@ func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) 
 	if err != nil {
 		return err
 	}
-	var fresh []StoredMessage
+	fresh := make([]StoredMessage, 0, len(all))
 	for _, a := range all {
 		a.receipt, a.refused = Receipt{}, nil
 		if first, again := known[a.ExternalID]; again {
@@ -61,20 +61,18 @@ func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) 
 }
 
 // knownMessages looks up, by their ids, which of a bank's messages were here before.
-func knownMessages(ctx context.Context, r sqldb.Reader, all []*arrival) (map[string]StoredMessage, error) {
+func knownMessages(ctx context.Context, r sqldb.Reader, all []*arrival, known map[string]StoredMessage) error {
 	ids := make([]string, len(all))
 	for i, a := range all {
 		ids[i] = a.ExternalID
 	}
-	known := map[string]StoredMessage{}
-	err := sqldb.Chunks(ids, func(in string, args []any) error {
+	return sqldb.Chunks(ids, func(in string, args []any) error {
 		rows, err := messageHeads.All(ctx, r, "WHERE bank = ? AND external_id IN "+in, append([]any{all[0].Bank}, args...)...)
 		for _, m := range rows {
 			known[m.ExternalID] = m
 		}
 		return err
 	})
-	return known, err
 }
 
 // ReplayDiffers is the code of the refusal of a message whose id was used before for other bytes.

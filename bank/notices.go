@@ -2,6 +2,7 @@ package bank
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"depositd/migrations/sqldb"
@@ -26,15 +27,22 @@ type notices struct {
 // readNotices looks up what is known of the entries that messages tell of: of all of them, or only of the late ones, where
 // the others may be taken for new until their key says otherwise.
 func readNotices(ctx context.Context, tx *sqldb.Tx, told []Entry, all bool) (*notices, error) {
-	n := &notices{tx: tx, seen: map[Sighting]bool{}}
-	late := slices.DeleteFunc(slices.Clone(told), func(e Entry) bool { return len(n.otherDays(&e)) == 0 })
+	n := &notices{tx: tx, known: make(map[Identity]Entry, len(told)), seen: make(map[Sighting]bool, len(told)), fresh: make([]Entry, 0, len(told)),
+		sightings: make([]Sighting, 0, len(told)), judge: make([]Pending, 0, len(told))}
+	var late []Entry
+	for i := range told {
+		if len(n.otherDays(&told[i])) > 0 {
+			late = append(late, told[i])
+		}
+	}
 	if !all {
 		told = late
 	}
-	var err error
-	if n.known, err = find(ctx, tx, told); err != nil {
+	known, err := find(ctx, tx, told)
+	if err != nil {
 		return nil, err
 	}
+	maps.Copy(n.known, known)
 	late = slices.DeleteFunc(late, func(e Entry) bool { _, there := n.known[e.Identity()]; return there })
 	n.stated, err = findStated(ctx, tx, late)
 	return n, err

@@ -78,7 +78,7 @@ type sealed struct {
 	sparse  bool // nothing is stored as nothing
 	ring    *ring
 
-	room, plain []byte // of a field that reads row after row
+	room, plain []byte // of a field that reads or writes row after row
 	rest        []byte // of plain, behind the secrets
 }
 
@@ -147,12 +147,15 @@ func (s *sealed) packed() []byte {
 	for _, secret := range s.secrets {
 		size += binary.MaxVarintLen32 + len(bytesOf(secret))
 	}
-	plain := make([]byte, 0, roomy(size))
+	s.plain = slices.Grow(s.plain[:0], roomy(size))
 	for _, secret := range s.secrets {
 		b := bytesOf(secret)
-		plain = append(binary.AppendUvarint(plain, uint64(len(b))), b...)
+		s.plain = append(binary.AppendUvarint(s.plain, uint64(len(b))), b...)
 	}
-	return plain[:roomy(len(plain))]
+	used := len(s.plain)
+	s.plain = s.plain[:roomy(used)]
+	clear(s.plain[used:]) // it may hold the row before
+	return s.plain
 }
 
 func bytesOf(secret any) []byte {

@@ -71,6 +71,19 @@ func TestSealed(t *testing.T) {
 	})
 }
 
+// Rows written by one statement hold nothing of each other: behind a short secret there are zeros, and not the end of a longer one.
+func TestSealedBesideOthers(t *testing.T) {
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+		db := sqldbtest.Open(t, url, time.Now)
+		store(t, db, secret{ID: 1, Name: strings.Repeat("海", 200)}, secret{ID: 2, Name: "甲"})
+		box := sqldbtest.Strings(t, url, "SELECT sealed FROM touched WHERE id = 2")[0]
+		plain, err := db.Unseal("touched", 2, []byte(box))
+		if want := append([]byte("\x03甲\x00"), make([]byte, 251)...); err != nil || !bytes.Equal(plain, want) {
+			t.Errorf("%q %v", plain, err)
+		}
+	})
+}
+
 // What was changed, moved to another row, cut or put there open does not open.
 func TestSealedIsBound(t *testing.T) {
 	sqldbtest.EachURL(t, func(t *testing.T, url string) {

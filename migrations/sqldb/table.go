@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"math/bits"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -36,6 +37,9 @@ const mostParameters = 32766
 // Insert writes rows, however many, as many a statement as suits the engine. ErrTaken where a key is there already.
 func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
 	n, query := min(tx.lane.engine.rowsAtOnce(), mostParameters/t.width), ""
+	var one T
+	fields := t.row(&one)
+	handKeys(fields, tx.ring)
 	for len(rows) > 0 {
 		if n > len(rows) || query == "" {
 			n = min(n, len(rows))
@@ -43,7 +47,14 @@ func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
 		}
 		args := make([]any, 0, n*t.width)
 		for i := range rows[:n] {
-			args = append(args, t.row(&rows[i])...)
+			one = rows[i]
+			for _, field := range fields {
+				arg, err := stored(field)
+				if err != nil {
+					return fmt.Errorf("insert into %s: %w", t.name, err)
+				}
+				args = append(args, arg)
+			}
 		}
 		if _, err := tx.Exec(ctx, query, args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", t.name, err)
@@ -51,6 +62,21 @@ func (t Table[T]) Insert(ctx context.Context, tx *Tx, rows ...T) error {
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// stored is what a field that row points to is stored as: what database/sql would make of the pointer, at half the allocations.
+func stored(field any) (driver.Value, error) {
+	if v, ok := field.(driver.Valuer); ok {
+		return v.Value()
+	}
+	switch v := reflect.ValueOf(field).Elem(); v.Kind() {
+	case reflect.String:
+		return v.String(), nil
+	case reflect.Int, reflect.Int64:
+		return v.Int(), nil
+	default:
+		return driver.DefaultParameterConverter.ConvertValue(v.Interface())
+	}
 }
 
 // Places is n groups of placeholders of the given width: Places(2, 3) is "(?,?,?),(?,?,?)".
