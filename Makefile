@@ -60,7 +60,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 bench: build ## the benchmark's result, in bench.json, on both engines; beside it DuckDB, where a C compiler can build it
 	-cd testdata/peers && $(GO) build -o $(CURDIR)/bin/peers .
-	testdata/with-mariadb.sh sh -c '$(BIN) bench --also "$${TEST_MYSQL_URL}bench" --out bench.json'
+	POOL=2G REDO=1G testdata/with-mariadb.sh sh -c '$(BIN) bench --also "$${TEST_MYSQL_URL}bench" --out bench.json'
 
 torture: ## the long tests: killed processes, cut connections, many replicas
 	@$(GO) test $(TAGS) -list '^TestTorture' ./... | grep -q '^TestTorture' || { echo "there is no TestTorture"; exit 1; }

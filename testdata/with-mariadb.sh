@@ -4,7 +4,8 @@
 #     testdata/with-mariadb.sh go test ./...
 # It holds an empty database named bench.
 # With TEST_MYSQL_URL set already, that server is used and none is started. With IN_MEMORY=1 the data folder is in memory, if
-# there is room: what a disk does is not asked of it then.
+# there is room: what a disk does is not asked of it then. POOL and REDO are the sizes of its buffer pool and its log, for
+# measuring: those for tests are small, since tests make hundreds of small databases.
 set -euo pipefail
 
 (($# > 0)) || { echo "usage: $0 COMMAND [ARGUMENT...]" >&2; exit 2; }
@@ -73,7 +74,8 @@ answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 start() {
     local port=$1
     mariadbd --no-defaults --user="$user" --datadir="$home/data" --socket="$home/s" --port="$port" --bind-address=127.0.0.1 \
-        --pid-file="$home/pid" --init-file="$home/init.sql" --innodb-buffer-pool-size=256M --performance-schema=off >"$home/server.log" 2>&1 &
+        --pid-file="$home/pid" --init-file="$home/init.sql" --innodb-buffer-pool-size="${POOL:-256M}" --innodb-log-file-size="${REDO:-96M}" \
+        --performance-schema=off >"$home/server.log" 2>&1 &
     server=$!
     for _ in $(seq 300); do
         kill -0 "$server" 2>/dev/null || { wait "$server" || true; server=; return 1; }
