@@ -32,7 +32,7 @@ demo: build ## a demonstration month, then the server on 127.0.0.1:8080 (ONCE=1:
 WHOLE := TestNeverTwice TestTwoWorlds.* TestScripts TestScenarios TestDemo TestWatchMonth TestWatchNumbers TestWatchSilence TestCanary.* \
 	TestBenchIngest TestBenchNightly TestBenchRefunds TestTorture.* TestEveryCallFailsIsNoticed TestSenderKilledFindsBugs TestSeededBugsPayTwice \
 	TestBatches TestAnyOrderEndsTheSame TestLateMoneyThroughTheDatabase TestSyncOfTheLargestCall TestForecast.* TestBacktest.* TestPrediction.* \
-	TestNeedAgreesWithThePaths
+	TestNeedAgreesWithThePaths TestTwoJudges.*
 NONE :=
 WHOLE_RUN = ^($(subst $(NONE) $(NONE),|,$(strip $(WHOLE))))$$
 

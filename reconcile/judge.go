@@ -24,20 +24,22 @@ func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
 	for clashes := 0; ; {
 		n, more, err := d.judgeSome(ctx)
 		switch {
-		case (errors.Is(err, sqldb.ErrTaken) || errors.Is(err, sqldb.ErrStale)) && clashes < 20:
+		case errors.Is(err, errOvertaken): // so there is less that waits, and another judge is at it
+			standBack()
+		case (errors.Is(err, sqldb.ErrTaken) || errors.Is(err, sqldb.ErrStale)) && clashes < mostClashes:
 			clashes++
 		case err != nil:
 			return judged, fmt.Errorf("judge: %w", err)
 		case !more:
 			return judged, nil
+		default:
+			judged += n
 		}
-		judged += n
 	}
 }
 
-// judgeSome judges what waits, at most one batch; more says that there was something. Changed leases have their turn when all the
-// credits that wait fit into the batch: a credit is then either in it, or was judged – and known for astray – before the changes
-// are looked at. They are read first, so that no credit can wait unseen that was there before a change.
+// judgeSome judges what waits, at most one batch; more says that there was something. A changed lease finds the credits that have
+// been judged before; those that wait are judged with the change, now or later.
 func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error) {
 	touches, err := platform.Touched(ctx, d.db, touchesAtOnce)
 	if err != nil {
@@ -47,24 +49,33 @@ func (d *Desk) judgeSome(ctx context.Context) (judged int, more bool, err error)
 	if err != nil || len(pending)+len(touches) == 0 {
 		return 0, false, err
 	}
-	if len(pending) == creditsAtOnce {
-		touches = nil
+	h, err := d.hear(ctx, touches, pending)
+	if err != nil {
+		return 0, false, err
 	}
+	err = d.db.Write(ctx, "judge", func(tx *sqldb.Tx) error { return h.store(ctx, tx) })
+	return len(h.credits), true, err
+}
+
+// hear decides on the credits that wait and on those that changed leases may have to do with.
+func (d *Desk) hear(ctx context.Context, touches []platform.Touch, pending []bank.Pending) (*hearing, error) {
 	waiting, err := entriesOf(ctx, d.db, pending)
 	if err == nil && len(waiting) > 0 && d.beside.Before != nil {
 		err = d.beside.Before(ctx, waiting)
 	}
 	if err != nil {
-		return 0, false, err
+		return nil, err
 	}
 	h := &hearing{now: d.db.Now(), banks: d.banks, pending: pending, waiting: waiting, touches: touches, credits: map[sqldb.ID]*heard{}, claims: map[claimKey]*Claim{}, bids: map[sqldb.ID]platform.Claim{}}
+	if h.turn, err = turnOf(ctx, d.db); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context, sqldb.Reader, Rules) error{h.gather, h.recall, h.attach, h.mark, h.decide} {
 		if err := step(ctx, d.db, d.rules); err != nil {
-			return 0, false, err
+			return nil, err
 		}
 	}
-	err = d.db.Write(ctx, "judge", func(tx *sqldb.Tx) error { return h.store(ctx, tx) })
-	return len(h.credits), true, err
+	return h, nil
 }
 
 // heard is one credit before the judge.
@@ -81,6 +92,7 @@ type heard struct {
 // hearing is a batch of credits and all that has to be known to judge them: the credits of each number wholly, since
 // they count together.
 type hearing struct {
+	turn    turn
 	now     time.Time
 	banks   *bank.Set
 	pending []bank.Pending

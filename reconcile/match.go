@@ -50,8 +50,11 @@ func (m Match) same(old Match) bool {
 }
 
 // store writes the verdicts that are new or have changed, and what follows from them: findings on credits, findings on
-// bids. In the same transaction what was waiting is taken off the list.
+// bids. In the same transaction what was waiting is taken off the list. errOvertaken when it is another judge's turn.
 func (h *hearing) store(ctx context.Context, tx *sqldb.Tx) error {
+	if err := h.turn.take(ctx, tx); err != nil {
+		return err
+	}
 	standing, err := matchesOf(ctx, tx, h.ids())
 	if err != nil {
 		return err

@@ -14,6 +14,20 @@ import (
 // openings keeps the findings on bids that have no deposit though their lot opened on the day, and asks for another
 // verdict on payments that were waiting for the rest.
 func (d *Desk) openings(ctx context.Context, by string, day deposit.Day) error {
+	for {
+		if err := d.openingsInTurn(ctx, by, day); !errors.Is(err, errOvertaken) {
+			return err
+		}
+		standBack()
+	}
+}
+
+// openingsInTurn is openings, unless a judge stores verdicts meanwhile, who clears such findings.
+func (d *Desk) openingsInTurn(ctx context.Context, by string, day deposit.Day) error {
+	now, err := turnOf(ctx, d.db)
+	if err != nil {
+		return err
+	}
 	lots, err := platform.LotsOpening(ctx, d.db, day.Start(), day.Add(1).Start())
 	if err != nil {
 		return err
@@ -31,10 +45,16 @@ func (d *Desk) openings(ctx context.Context, by string, day deposit.Day) error {
 		}
 		for len(bids) >= creditsAtOnce || i == len(lots)-1 && len(bids) > 0 {
 			some := bids[:min(creditsAtOnce, len(bids))]
-			if err := d.db.Write(ctx, by, func(tx *sqldb.Tx) error { return assess(ctx, tx, some, byID) }); err != nil {
+			err := d.db.Write(ctx, by, func(tx *sqldb.Tx) error {
+				if err := now.take(ctx, tx); err != nil {
+					return err
+				}
+				return assess(ctx, tx, some, byID)
+			})
+			if err != nil {
 				return err
 			}
-			bids = bids[len(some):]
+			bids, now = bids[len(some):], now+1
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ var named = []string{"lots", "bids", "leases", "numbers", "platform_events", "me
 
 // Columns that tell when and by which process something was stored, and not what.
 var passing = []string{"id", "seq", "hash", "holder", "held_until", "at", "received_at", "first_seen", "seen_at", "imported_at", "judged_at", "found_at", "compared_at",
-	"since", "free_since", "asked_at", "held_since"}
+	"since", "free_since", "asked_at", "held_since", "turn"}
 
 // Columns that point at a row.
 var pointing = []string{"message_id", "entry_id", "file_id", "lot_id", "bid_id", "lease_id", "suggested_bid", "subject", "row_id", "cause", "statement_id", "ref", "incident_id", "closed_as"}
