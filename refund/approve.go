@@ -157,7 +157,7 @@ func (d *Desk) stillFree(ctx context.Context, r sqldb.Reader, all []Line) error 
 		receipt := receipts[l.EntryID]
 		_, onHold := held[l.EntryID]
 		switch {
-		case receipt == nil || !receipt.OnStatement || reserved[l.EntryID].Reserved > receipt.Net():
+		case receipt == nil || !receipt.OnStatement || reserved[l.EntryID].Reserved > receipt.Net() || !l.grounded(receipt):
 			return deposit.Refuse(deposit.Conflict, "receipt_changed", "退付 ", l.Serial, " 的入账已被冲正或判定有变，请将该笔移出批次")
 		case onHold:
 			return deposit.Refuse(deposit.Conflict, "on_hold", "退付 ", l.Serial, " 的保证金暂缓退还，请将该笔移出批次")
@@ -166,6 +166,12 @@ func (d *Desk) stillFree(ctx context.Context, r sqldb.Reader, all []Line) error 
 		}
 	}
 	return nil
+}
+
+// grounded says whether money that goes back for what it was found to be is found to be that still: what was a second payment is
+// the deposit, once the first one is taken back. What becomes of the bid afterwards is not asked.
+func (l *Line) grounded(r *reconcile.Receipt) bool {
+	return !reconcile.Code(l.Cause).Refundable() || slices.ContainsFunc(Grounds(r, nil), func(g Ground) bool { return g.Cause == l.Cause && g.Most >= l.Amount })
 }
 
 // TakeOut takes lines back: those that were not sent leave their batch and are drafts again, and the approvals of the

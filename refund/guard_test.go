@@ -264,6 +264,23 @@ func TestTakenBackIsNotSent(t *testing.T) {
 	})
 }
 
+// What was paid twice does not go back once the first payment has been taken back: it is the deposit then.
+func TestSecondPaymentBecomesTheDeposit(t *testing.T) {
+	each(t, func(h *house) {
+		h.announce(1)
+		first, second := h.pay(0, "800000.00", "2026-06-12 08:10:00"), h.pay(0, "800000.00", "2026-06-12 08:20:00")
+		h.night(theDay)
+		*h.now = wall("2026-06-13 09:00:00")
+		h.tell(platform.EventOpened, "", "2026-06-12 09:00:00")
+		b := h.composed(h.submitted("R1", orders(second)...)...)
+		h.sim.Reverse(first, *h.now)
+		h.night("2026-06-13")
+		if n := h.sent(); n != 0 || h.only(b).State != refund.Released {
+			t.Errorf("%d messages went out, %s", n, h.only(b).State)
+		}
+	})
+}
+
 // A batch that cannot be written keeps no other back, and one bank that is away is dialled once.
 func TestSendingGoesOn(t *testing.T) {
 	each(t, func(h *house) {

@@ -96,6 +96,10 @@ func (d *Desk) CancelDrafts(ctx context.Context, by string, lineIDs []sqldb.ID, 
 		if len(out) == 0 || len(out) != len(lineIDs) {
 			return deposit.Refuse(deposit.Conflict, "lines_taken", "所选明细有的已组成批次、已撤销或不存在；已在批次中的请从批次移出")
 		}
-		return errors.Join(moveLines(ctx, tx, out, "cancel", note), unreserve(ctx, tx, byEntry(out)))
+		next, err := LineMoves.Next(string(Draft), "cancel")
+		if err != nil {
+			return err
+		}
+		return errors.Join(tx.MoveAll(ctx, sqldb.Sweep{Table: "refunds", IDs: lineIDs, From: string(Draft), To: next, Guard: "batch_id = 0", Note: note}), unreserve(ctx, tx, byEntry(out)))
 	})
 }

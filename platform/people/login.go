@@ -50,12 +50,12 @@ func (d *Desk) Login(ctx context.Context, p Proof, was string) (cookie string, s
 func (d *Desk) enter(ctx context.Context, u User, p Proof, door, was string) (cookie string, s *Session, err error) {
 	err = d.again(func() error {
 		return d.db.Write(ctx, u.Name, func(tx *sqldb.Tx) error {
-			now, err := userWhere(ctx, tx, "WHERE id = ?", u.ID)
+			still, err := tx.Exec(ctx, "UPDATE users SET factor_step = factor_step WHERE id = ? AND state = ? AND password = ? AND factor = ?", u.ID, u.State, u.password, u.factor)
+			if err == nil && still != 1 { // disabled, reset or changed while this password was looked at
+				err = refusedLogin()
+			}
 			if err != nil {
 				return err
-			}
-			if now.State != Active || now.password != u.password { // disabled or changed while this password was looked at
-				return refusedLogin()
 			}
 			if err := d.useCode(ctx, tx, &u, p.Code); err != nil {
 				return err
@@ -246,7 +246,7 @@ func (d *Desk) Confirm(ctx context.Context, s *Session, code, network string) (c
 		if u.factorStep = stepOf(key, code, tx.Now, 0); u.factorStep == 0 {
 			return deposit.Refuse(deposit.Invalid, "code_wrong", "动态口令不正确，请核对手机时间后再输入新的一组")
 		}
-		if err := one(tx.Exec(ctx, "UPDATE users SET factor_step = ? WHERE id = ? AND factor_step = 0", u.factorStep, u.ID)); err != nil {
+		if err := one(tx.Exec(ctx, "UPDATE users SET factor_step = ? WHERE id = ? AND factor_step = 0 AND factor = ?", u.factorStep, u.ID, u.factor)); err != nil {
 			return err
 		}
 		return tx.Note(ctx, "users", u.ID, "FACTOR_SET", "")
