@@ -298,7 +298,7 @@ var bankCases = []actCase{
 // hangs on it, or not at all.
 func TestTortureEveryActFails(t *testing.T) {
 	sqldbtest.Unwatched(t)
-	url := sqldb.FileURL(sqldbtest.InMemory(t) + "/deposit.db")
+	url := sqldbtest.Place(t)
 	h := open(t, url)
 	furnish(h)
 	h.close()

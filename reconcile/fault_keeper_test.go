@@ -124,11 +124,11 @@ var keeperCases = []keeperCase{
 func keeps(t testing.TB, url string) string {
 	t.Helper()
 	var all []string
-	for _, query := range []string{"SELECT sub_account || parent_account || state FROM numbers ORDER BY sub_account", "SELECT sub_account || (leased_to > '9000') FROM leases ORDER BY sub_account",
+	for _, query := range []string{"SELECT sub_account || parent_account || state FROM numbers ORDER BY sub_account", "SELECT sub_account || (leased_to > '9000-01-01 00:00:00.000') FROM leases ORDER BY sub_account",
 		"SELECT state FROM number_asks ORDER BY state", "SELECT sub_account || reason FROM number_holds ORDER BY sub_account", "SELECT state || sub_account FROM number_openings ORDER BY state",
 		"SELECT bank_free || ' ' || bank_total || forecast_on || colour || low FROM pool_states", "SELECT kind || code || state FROM findings WHERE state <> 'CLEARED' ORDER BY kind, code", "SELECT serial FROM entries ORDER BY serial",
 		"SELECT cause || state FROM outages ORDER BY cause", "SELECT table_name || was || became || COUNT(*) FROM events WHERE table_name <> 'findings' GROUP BY table_name, was, became ORDER BY table_name, was, became",
-		"SELECT DISTINCT code || subject FROM calls WHERE code NOT IN ('G00003', 'G00004') AND outcome = 'DONE' ORDER BY code, subject", "SELECT COUNT(*) FROM heartbeats WHERE beat_at > '2026-06-12 12:45'"} {
+		"SELECT DISTINCT code || subject FROM calls WHERE code NOT IN ('G00003', 'G00004') AND outcome = 'DONE' ORDER BY code, subject", "SELECT COUNT(*) FROM heartbeats WHERE beat_at > '2026-06-12 12:45:00.000'"} {
 		all = append(all, strings.Join(sqldbtest.Strings(t, url, query), ","))
 	}
 	return strings.Join(all, "\n")
@@ -137,7 +137,7 @@ func keeps(t testing.TB, url string) string {
 // keeping is a step over a database that fails, with a bank of its own each time, which has to have the same numbers out in the end.
 func keeping(t *testing.T, c *keeperCase) sqldbtest.Trial {
 	t.Helper()
-	url := sqldb.FileURL(sqldbtest.InMemory(t) + "/deposit.db")
+	url := sqldbtest.Place(t)
 	h := keep(t, url, c.numbers, c.called)
 	c.stage(h)
 	h.must(h.db.Close())

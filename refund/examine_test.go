@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
@@ -27,7 +26,7 @@ func fresh(t *testing.T) *house {
 // freshURL is a database of its own on the quick engine.
 func freshURL(t *testing.T) string {
 	t.Helper()
-	url := sqldb.FileURL(filepath.Join(sqldbtest.InMemory(t), "fresh.db"))
+	url := sqldbtest.Place(t)
 	sqldbtest.Lay(t, url)
 	return url
 }

@@ -74,7 +74,7 @@ func TestTortureEveryCallFails(t *testing.T) {
 	for _, c := range useCases {
 		names = append(names, c.name)
 		t.Run(c.name, func(t *testing.T) {
-			url := sqldb.FileURL(sqldbtest.InMemory(t) + "/deposit.db")
+			url := sqldbtest.Place(t)
 			at := now
 			db := sqldbtest.Open(t, url, func() time.Time { return at })
 			var ticket once.Ticket

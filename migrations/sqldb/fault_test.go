@@ -15,7 +15,7 @@ import (
 // laidOut is a database with tables and keys, for a trial.
 func laidOut(t *testing.T) (url string) {
 	t.Helper()
-	url = sqldb.FileURL(sqldbtest.InMemory(t) + "/deposit.db")
+	url = sqldbtest.Place(t)
 	sqldbtest.Lay(t, url)
 	return url
 }
@@ -39,7 +39,7 @@ func TestTortureEveryCallFails(t *testing.T) {
 	})
 	t.Run("SealFormer", func(t *testing.T) {
 		trial := trial
-		trial.URL, trial.Modes = sqldb.FileURL(sqldbtest.InMemory(t)+"/deposit.db"), sqldbtest.InTurn(12)
+		trial.URL, trial.Modes = sqldbtest.Place(t), sqldbtest.InTurn(12)
 		db := reopened(t, trial.URL, began)
 		if err := db.MigrateTo(t.Context(), 16); err != nil {
 			t.Fatal(err)

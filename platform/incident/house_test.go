@@ -36,7 +36,7 @@ func eachHouse(t *testing.T, authority incident.Authority, test func(t *testing.
 // local is a house for what has nothing to do with the engine.
 func local(t *testing.T) *house {
 	t.Helper()
-	return newHouse(t, sqldbtest.FileNamed+sqldbtest.InMemory(t)+"/deposit.db", incident.ByBoth)
+	return newHouse(t, sqldbtest.Place(t), incident.ByBoth)
 }
 
 func newHouse(t *testing.T, url string, authority incident.Authority) *house {

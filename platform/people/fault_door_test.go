@@ -147,7 +147,7 @@ func ways(t testing.TB, url string) string {
 	t.Helper()
 	var all []string
 	for _, query := range []string{"SELECT name || roles || (password <> '') || (factor <> '') || (factor_step > 0) || (invitation <> '') || state FROM users ORDER BY name",
-		"SELECT COUNT(*) > 0 FROM sessions WHERE ended_at > '2100'", "SELECT tried FROM tries WHERE door <> 'all'",
+		"SELECT COUNT(*) > 0 FROM sessions WHERE ended_at > '2100-01-01 00:00:00.000'", "SELECT tried FROM tries WHERE door <> 'all'",
 		"SELECT user_id || network FROM networks", "SELECT became || COUNT(*) FROM events WHERE became NOT IN ('TRIED', 'CAME_IN', 'FIRST') GROUP BY became ORDER BY became"} {
 		all = append(all, strings.Join(sqldbtest.Strings(t, url, query), ","))
 	}

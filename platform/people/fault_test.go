@@ -105,7 +105,7 @@ func standing(t testing.TB, url string) string {
 	t.Helper()
 	var all []string
 	for _, query := range []string{"SELECT name || department || roles || asked_roles || asked_by || password || state || version FROM users ORDER BY name", "SELECT name FROM departments ORDER BY name",
-		"SELECT scopes || state || version FROM tokens ORDER BY id", "SELECT ended_at > '2100' FROM sessions ORDER BY id", "SELECT table_name || was || became || COUNT(*) FROM events GROUP BY table_name, was, became ORDER BY table_name, was, became"} {
+		"SELECT scopes || state || version FROM tokens ORDER BY id", "SELECT ended_at > '2100-01-01 00:00:00.000' FROM sessions ORDER BY id", "SELECT table_name || was || became || COUNT(*) FROM events GROUP BY table_name, was, became ORDER BY table_name, was, became"} {
 		all = append(all, strings.Join(sqldbtest.Strings(t, url, query), ","))
 	}
 	return strings.Join(all, "\n")

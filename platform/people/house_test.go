@@ -3,7 +3,6 @@ package people_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -41,7 +40,7 @@ func each(t *testing.T, test func(h *house)) {
 // local is a house for what has nothing to do with the engine.
 func local(t *testing.T, rules people.Rules) *house {
 	t.Helper()
-	return newHouse(t, sqldb.FileURL(filepath.Join(sqldbtest.InMemory(t), "deposit.db")), rules)
+	return newHouse(t, sqldbtest.Place(t), rules)
 }
 
 func newHouse(t *testing.T, url string, rules people.Rules) *house {

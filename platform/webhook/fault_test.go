@@ -60,7 +60,7 @@ var useCases = []useCase{
 // trial is a use case over a house of its own.
 func trial(t *testing.T, c useCase) sqldbtest.Trial {
 	t.Helper()
-	h := newHouse(t, sqldbtest.FileNamed+sqldbtest.InMemory(t)+"/deposit.db", two)
+	h := newHouse(t, sqldbtest.Place(t), two)
 	x := c.stage(h)
 	h.ok(h.db.Close())
 	return sqldbtest.Trial{URL: h.url, Now: func() time.Time { return h.now }, Modes: sqldbtest.InTurn(1), Run: func(ctx context.Context, db *sqldb.DB) error {

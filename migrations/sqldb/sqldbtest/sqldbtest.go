@@ -54,6 +54,16 @@ func EachEmpty(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("mysql", func(t *testing.T) { test(t, freshMySQL(t, server)) })
 }
 
+// Place is a database that is not there yet, for a test that asks much of one engine: a file, or with TORTURE=server one on the
+// server.
+func Place(t *testing.T) string {
+	t.Helper()
+	if server := os.Getenv("TEST_MYSQL_URL"); server != "" && os.Getenv("TORTURE") == "server" {
+		return freshMySQL(t, server)
+	}
+	return sqldb.FileURL(filepath.Join(InMemory(t), "deposit.db"))
+}
+
 // InMemory is a folder for the test in the machine's memory, or an ordinary one where there is no such thing.
 func InMemory(t testing.TB) string {
 	t.Helper()
