@@ -47,6 +47,12 @@ var faults = sqldb.NewTable("faults", "message_id, line, col, code, sealed", fun
 	return []any{&f.MessageID, &f.Line, &f.Column, &f.Code, sqldb.SealedAt("faults", &f.MessageID, []*int{&f.Line, &f.Column}, &f.Text, &f.Raw)}
 })
 
+// isImported says whether a file's statements are complete.
+func isImported(ctx context.Context, r sqldb.Reader, message sqldb.ID) (bool, error) {
+	done, err := sqldb.Value[int](ctx, r, "SELECT COUNT(*) FROM events WHERE row_id = ? AND became = ?", message, imported)
+	return done > 0, err
+}
+
 // Import reads a bank's end-of-day file: its bytes are kept first, then its lines become entries as they stream by, and
 // at the end its figures are proved. A file that breaks off leaves its statements incomplete and is refused; importing
 // the whole file, or the same file again, goes on where that ended. The file is read twice.
@@ -59,12 +65,11 @@ func (d *Desk) Import(ctx context.Context, by string, b *Bank, name string, file
 		return ImportResult{}, err
 	}
 	result := ImportResult{MessageID: message}
-	done, err := sqldb.Value[int](ctx, d.db, "SELECT COUNT(*) FROM events WHERE row_id = ? AND became = ?", message, imported)
+	result.Known, err = isImported(ctx, d.db, message)
 	if err != nil {
 		return result, err
 	}
-	if done > 0 {
-		result.Known = true
+	if result.Known {
 		result.Statements, err = statements.All(ctx, d.db, "WHERE message_id = ? ORDER BY parent_account, day", message)
 		return result, err
 	}

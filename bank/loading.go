@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,9 @@ func (l *loading) row(b book) (*StatementRow, error) {
 		if err != nil {
 			return err
 		}
+		if done, err := isImported(l.ctx, tx, l.message); err != nil || done { // somebody else has, and its correction may be there too
+			return cmp.Or(err, errImporting())
+		}
 		revision := 1
 		if len(rows) > 0 {
 			row, revision = rows[0], rows[0].Revision+1
@@ -85,6 +89,9 @@ func (l *loading) row(b book) (*StatementRow, error) {
 			Currency: "CNY", Proof: ProofNone, State: Loading, ImportedAt: tx.Now}
 		return statements.Insert(l.ctx, tx, row)
 	})
+	if errors.Is(err, sqldb.ErrTaken) {
+		err = errImporting()
+	}
 	return &row, err
 }
 
@@ -257,12 +264,16 @@ func (l *loading) complete(name string) ([]StatementRow, error) {
 		return tx.Note(l.ctx, "messages", l.message, imported, cut(name, 400))
 	})
 	if errors.Is(err, sqldb.ErrStale) {
-		return nil, deposit.Refuse(deposit.Conflict, "file_being_imported", "同一对账单正由他人导入，请稍候查看结果")
+		return nil, errImporting()
 	}
 	for i := range all {
 		all[i].State, all[i].Version = next[i], all[i].Version+1
 	}
 	return all, err
+}
+
+func errImporting() error {
+	return deposit.Refuse(deposit.Conflict, "file_being_imported", "同一对账单正由他人导入，请稍候查看结果")
 }
 
 func (l *loading) finish(tx *sqldb.Tx, row *StatementRow, next string) error {

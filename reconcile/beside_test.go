@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,47 @@ func TestJudgesShareABacklog(t *testing.T) {
 		}
 		if wrong := broken(h, "then"); wrong != "" {
 			t.Error(wrong)
+		}
+	})
+}
+
+// While a clerk imports a file, before any of its calls to the database, another one imports it as well, and then the bank's
+// correction: that stays the bank's word on the day.
+func TestOldFileBesideItsCorrection(t *testing.T) {
+	correction := strings.Replace(yesterdaysFile, "2O.00", "20.00", 1)
+	imports := func(h *house, file string) error {
+		_, err := h.bank.Import(context.Background(), "clerk", h.lcyh, "statement.txt", strings.NewReader(file))
+		return err
+	}
+	sqldbtest.EachURL(t, func(t *testing.T, url string) {
+		h := open(t, url)
+		h.must(h.db.Close())
+		restore, met := sqldbtest.Snapshot(t, url), true
+		for k := 1; met; k++ {
+			restore(t)
+			var stands sqldbtest.Faults
+			world, one := reopen(t, url, &sqldbtest.Faults{}), reopen(t, url, &stands)
+			var beside sync.WaitGroup
+			var errs [2]error
+			stands.Arm(sqldbtest.CallerLeaves, k, func() {
+				done := make(chan struct{})
+				beside.Go(func() {
+					defer close(done)
+					_ = imports(world, yesterdaysFile) // refused where the first clerk is through before
+					errs[0] = imports(world, correction)
+				})
+				soon(done)
+			})
+			if errs[1] = imports(one, yesterdaysFile); deposit.IsKind(errs[1], deposit.Conflict) {
+				errs[1] = nil // refused, for the same reason
+			}
+			beside.Wait()
+			_, met = stands.Heal()
+			faults, err := sqldb.Value[int](t.Context(), world.db, "SELECT fault_count FROM statements WHERE state = 'COMPLETE' ORDER BY revision DESC LIMIT 1")
+			if world.must(errors.Join(errs[0], errs[1], err)); met && faults > 0 {
+				t.Errorf("before call %d: the old file is the bank's word", k)
+			}
+			world.must(errors.Join(world.db.Close(), one.db.Close()))
 		}
 	})
 }
@@ -134,6 +176,7 @@ func (m *meeting) once(t testing.TB, first, second int, judge judging) error {
 	m.restore(t)
 	var oneStands, otherStands sqldbtest.Faults
 	world, one, other := reopen(t, m.url, &sqldbtest.Faults{}), reopen(t, m.url, &oneStands), reopen(t, m.url, &otherStands)
+	defer func() { world.must(errors.Join(world.db.Close(), one.db.Close(), other.db.Close())) }()
 	ctx, through := context.WithCancel(t.Context()) // the first is through
 	var beside sync.WaitGroup
 	var errs [4]error
@@ -159,8 +202,7 @@ func (m *meeting) once(t testing.TB, first, second int, judge judging) error {
 	if err := errors.Join(errs[:]...); err != nil && !errors.Is(err, sqldb.ErrStale) && !errors.Is(err, sqldb.ErrTaken) {
 		return err
 	}
-	err := world.meant(t.Context())
-	return errors.Join(err, world.db.Close(), one.db.Close(), other.db.Close())
+	return world.meant(t.Context())
 }
 
 // soon waits for what happens, unless that waits for the locks of whoever stands here.

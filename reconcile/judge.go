@@ -24,8 +24,7 @@ func (d *Desk) JudgeAll(ctx context.Context) (judged int, err error) {
 	for clashes := 0; ; {
 		n, more, err := d.judgeSome(ctx)
 		switch {
-		case errors.Is(err, errOvertaken): // so there is less that waits, and another judge is at it
-			standBack()
+		case errors.Is(err, errOvertaken): // so there is less that waits
 		case (errors.Is(err, sqldb.ErrTaken) || errors.Is(err, sqldb.ErrStale)) && clashes < mostClashes:
 			clashes++
 		case err != nil:

@@ -18,7 +18,6 @@ func (d *Desk) openings(ctx context.Context, by string, day deposit.Day) error {
 		if err := d.openingsInTurn(ctx, by, day); !errors.Is(err, errOvertaken) {
 			return err
 		}
-		standBack()
 	}
 }
 

@@ -3,8 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
 
 	"depositd/migrations/sqldb"
 )
@@ -16,9 +14,6 @@ type turn int64
 
 // errOvertaken says that another judge has stored verdicts meanwhile: whoever hears it looks again.
 var errOvertaken = errors.New("another judge has stored verdicts meanwhile")
-
-// standBack leaves the one who was faster alone for a while.
-func standBack() { time.Sleep(rand.N(20 * time.Millisecond)) }
 
 func turnOf(ctx context.Context, r sqldb.Reader) (turn, error) {
 	return sqldb.Value[turn](ctx, r, "SELECT COALESCE(MAX(turn), 0) FROM judge_turns")
