@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -257,16 +258,20 @@ func Snapshot(t testing.TB, url string) (restore func(t testing.TB)) {
 	}
 }
 
+// snapshots tells those of one database apart.
+var snapshots atomic.Int64
+
 func snapshotServer(t testing.TB, url string) func(t testing.TB) {
 	t.Helper()
 	pool := raw(t, url)
 	tables := append(inOrder(t, pool, url), "seal_keys")
 	_ = pool.Close()
-	var keep, back []string
-	back = append(back, "START TRANSACTION")
+	var keep []string
+	back, number := []string{"START TRANSACTION"}, snapshots.Add(1)
 	for _, table := range tables {
-		keep = append(keep, "DROP TABLE IF EXISTS kept_"+table, "CREATE TABLE kept_"+table+" LIKE "+table, "INSERT INTO kept_"+table+" SELECT * FROM "+table)
-		back = append(back, "DELETE FROM "+table, "INSERT INTO "+table+" SELECT * FROM kept_"+table)
+		kept := fmt.Sprintf("kept_%d_%s", number, table)
+		keep = append(keep, "CREATE TABLE "+kept+" LIKE "+table, "INSERT INTO "+kept+" SELECT * FROM "+table)
+		back = append(back, "DELETE FROM "+table, "INSERT INTO "+table+" SELECT * FROM "+kept)
 	}
 	Exec(t, url, keep...)
 	return func(t testing.TB) { Exec(t, url, append(back, "COMMIT")...) }
