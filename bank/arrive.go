@@ -27,7 +27,7 @@ func arrive(ctx context.Context, tx *sqldb.Tx, all []*arrival) error {
 
 // arriveKnowing decides each message in its turn, as if those before it were stored already, and at last stores all. With ask
 // it finds out first, at once for all of them, what is known; without, ErrTaken says that something is.
-func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) (err error) {
+func arriveKnowing(ctx context.Context, tx *sqldb.Tx, all []*arrival, ask bool) error {
 	known := make(map[string]StoredMessage, len(all))
 	if ask {
 		if err := knownMessages(ctx, tx, all, known); err != nil {
